@@ -1,0 +1,35 @@
+//! What an expression may look at besides its input, and how its failure reads.
+
+use crate::value::Value;
+
+/// The surroundings of an evaluation; the interpreter provides them.
+pub trait Environment {
+    /// The context object, `$$`.
+    fn context(&self) -> &Value;
+
+    /// The value of the variable `name` (without `$`).
+    fn variable(&self, name: &str) -> Option<&Value>;
+
+    /// The next number of the execution's entropy: the only source of `States.UUID` and `States.MathRandom`, so that
+    /// evaluation stays a pure function.
+    fn random_u64(&self) -> u64;
+}
+
+/// A failure that the language itself defines: an error name and AWS's cause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatesError {
+    /// `States.Runtime`, `States.DataLimitExceeded` …
+    pub error: &'static str,
+    /// AWS's text, without the sentence "An error occurred while executing the state …".
+    pub cause: String,
+    /// Whether that sentence stands before `cause`; the interpreter knows the state's name and event id.
+    pub names_state: bool,
+}
+
+impl StatesError {
+    /// `States.Runtime` with the sentence about the state before `cause`.
+    #[must_use]
+    pub fn runtime(cause: impl Into<String>) -> Self {
+        StatesError { error: "States.Runtime", cause: cause.into(), names_state: true }
+    }
+}

@@ -1,0 +1,304 @@
+//! The compiled state machine: immutable, shared by all executions, every name resolved and every expression ready.
+//!
+//! Field names are those of the Amazon States Language in snake case. Shape only; [`crate::compile`] makes it.
+
+use std::sync::Arc;
+
+use crate::choice::Condition;
+use crate::path::{Path, ReferencePath};
+use crate::template::{Template, ValueExpression};
+use crate::timestamp::Timestamp;
+use crate::value::Value;
+
+/// A state machine, ready to run.
+#[derive(Debug)]
+pub struct Program {
+    /// `Comment` of the machine.
+    pub comment: Option<Arc<str>>,
+    /// `TimeoutSeconds` of the machine, 1 to 99,999,999.
+    pub timeout_seconds: Option<u32>,
+    /// The first state.
+    pub start_at: StateId,
+    /// All states, those of nested containers included; [`StateId`] is the index.
+    pub states: Vec<State>,
+}
+
+impl Program {
+    /// The state `id`.
+    #[must_use]
+    pub fn state(&self, id: StateId) -> &State {
+        &self.states[id.0 as usize]
+    }
+
+    /// The state called `name`; names are unique over the whole machine.
+    #[must_use]
+    pub fn state_named(&self, name: &str) -> Option<StateId> {
+        let index = self.states.iter().position(|s| &*s.name == name)?;
+        u32::try_from(index).ok().map(StateId)
+    }
+}
+
+/// Index of a state in [`Program::states`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StateId(pub u32);
+
+/// One state.
+#[derive(Debug)]
+pub struct State {
+    /// Its name, at most 80 characters.
+    pub name: Arc<str>,
+    /// `Comment`.
+    pub comment: Option<Arc<str>>,
+    /// What it does.
+    pub kind: StateKind,
+}
+
+/// The type of a state with its fields.
+#[derive(Debug)]
+pub enum StateKind {
+    /// `Pass`
+    Pass(Pass),
+    /// `Task`
+    Task(Box<Task>),
+    /// `Choice`
+    Choice(Choice),
+    /// `Wait`
+    Wait(Wait),
+    /// `Succeed`
+    Succeed(Succeed),
+    /// `Fail`
+    Fail(Fail),
+}
+
+impl StateKind {
+    /// `Pass`, `Task` … as in the `Type` field.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            StateKind::Pass(_) => "Pass",
+            StateKind::Task(_) => "Task",
+            StateKind::Choice(_) => "Choice",
+            StateKind::Wait(_) => "Wait",
+            StateKind::Succeed(_) => "Succeed",
+            StateKind::Fail(_) => "Fail",
+        }
+    }
+}
+
+/// Where a state goes when it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transition {
+    /// `Next`
+    Next(StateId),
+    /// `End: true`
+    End,
+}
+
+/// `InputPath` or `OutputPath`.
+#[derive(Debug, Default)]
+pub enum PathField {
+    /// Absent or `$`: the whole document, untouched.
+    #[default]
+    Whole,
+    /// `null`: `{}`.
+    Empty,
+    /// Any other path.
+    Path(Path),
+}
+
+/// `ResultPath`: where the result goes in the raw input.
+#[derive(Debug, Default)]
+pub enum ResultPath {
+    /// Absent or `$`: the result replaces the input.
+    #[default]
+    Replace,
+    /// `null`: the result is dropped.
+    Discard,
+    /// A reference path.
+    At(ReferencePath),
+}
+
+/// `Assign` of a JSONPath state: variable names with the values they get.
+#[derive(Debug)]
+pub struct Assign(pub Template);
+
+/// `Pass`.
+#[derive(Debug)]
+pub struct Pass {
+    pub input_path: PathField,
+    pub parameters: Option<Template>,
+    pub result: Option<Value>,
+    pub result_path: ResultPath,
+    pub output_path: PathField,
+    pub assign: Option<Assign>,
+    pub transition: Transition,
+}
+
+/// `Task`.
+#[derive(Debug)]
+pub struct Task {
+    pub resource: Resource,
+    pub input_path: PathField,
+    pub parameters: Option<Template>,
+    pub credentials: Option<Template>,
+    pub result_selector: Option<Template>,
+    pub result_path: ResultPath,
+    pub output_path: PathField,
+    pub assign: Option<Assign>,
+    /// `TimeoutSeconds` or `TimeoutSecondsPath`.
+    pub timeout: Option<SecondsField>,
+    /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
+    pub heartbeat: Option<SecondsField>,
+    pub retry: Vec<Retrier>,
+    pub catch: Vec<Catcher>,
+    pub transition: Transition,
+}
+
+/// A number of seconds, given or to be looked up.
+#[derive(Debug)]
+pub enum SecondsField {
+    /// 1 to 99,999,999.
+    Literal(u32),
+    /// The `…Path` variant.
+    Path(Path),
+}
+
+/// `Resource` of a Task, taken apart.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// The text as given.
+    pub arn: Arc<str>,
+    /// What it addresses.
+    pub kind: ResourceKind,
+}
+
+/// What a Task calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// `arn:<p>:lambda:<r>:<a>:function:<name>[:<qualifier>]`: the function itself.
+    LambdaFunction,
+    /// `arn:<p>:states:<r>:<a>:activity:<name>`.
+    Activity,
+    /// `arn:<p>:states:::<service>:<api>[.<pattern>]`.
+    Service {
+        /// `resourceType` in history: `lambda`, `dynamodb`, `aws-sdk:s3` …
+        resource_type: Arc<str>,
+        /// `resource` in history, the pattern's suffix kept: `invoke`, `invoke.waitForTaskToken` …
+        resource: Arc<str>,
+        /// The API alone: `invoke`.
+        api: Arc<str>,
+        /// How the call is waited for.
+        pattern: IntegrationPattern,
+    },
+}
+
+/// The service integration patterns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IntegrationPattern {
+    /// No suffix.
+    RequestResponse,
+    /// `.sync`
+    Sync,
+    /// `.sync:2`
+    Sync2,
+    /// `.waitForTaskToken`
+    WaitForTaskToken,
+}
+
+/// `Choice`.
+#[derive(Debug)]
+pub struct Choice {
+    pub input_path: PathField,
+    pub output_path: PathField,
+    pub rules: Vec<ChoiceRule>,
+    pub default: Option<StateId>,
+    /// The state's own `Assign`, used when `Default` is taken.
+    pub assign: Option<Assign>,
+}
+
+/// One member of `Choices`.
+#[derive(Debug)]
+pub struct ChoiceRule {
+    pub condition: Condition,
+    pub next: StateId,
+    pub assign: Option<Assign>,
+}
+
+/// `Wait`.
+#[derive(Debug)]
+pub struct Wait {
+    pub input_path: PathField,
+    pub output_path: PathField,
+    pub until: WaitUntil,
+    pub assign: Option<Assign>,
+    pub transition: Transition,
+}
+
+/// The one of the four fields that a `Wait` has.
+#[derive(Debug)]
+pub enum WaitUntil {
+    /// `Seconds`, 0 to 99,999,999.
+    Seconds(u32),
+    /// `SecondsPath`
+    SecondsPath(Path),
+    /// `Timestamp`
+    Timestamp(Timestamp),
+    /// `TimestampPath`
+    TimestampPath(Path),
+}
+
+/// `Succeed`.
+#[derive(Debug)]
+pub struct Succeed {
+    pub input_path: PathField,
+    pub output_path: PathField,
+}
+
+/// `Fail`.
+#[derive(Debug)]
+pub struct Fail {
+    pub error: Option<FailText>,
+    pub cause: Option<FailText>,
+}
+
+/// `Error` and `Cause` of a `Fail`, or their `…Path` variants.
+#[derive(Debug)]
+pub enum FailText {
+    /// The text as given.
+    Literal(Arc<str>),
+    /// A path or an intrinsic function call that must give a string.
+    Path(ValueExpression),
+}
+
+/// A member of `Retry`.
+#[derive(Debug, Clone)]
+pub struct Retrier {
+    pub error_equals: Vec<Arc<str>>,
+    /// Default 1.
+    pub interval_seconds: u32,
+    /// Default 3; 0 never retries.
+    pub max_attempts: u32,
+    /// Default 2.0, at least 1.0.
+    pub backoff_rate: f64,
+    pub max_delay_seconds: Option<u32>,
+    pub jitter_strategy: JitterStrategy,
+}
+
+/// `JitterStrategy` of a retrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JitterStrategy {
+    /// The delay as computed.
+    #[default]
+    None,
+    /// A random delay between 0 and the computed one.
+    Full,
+}
+
+/// A member of `Catch`.
+#[derive(Debug)]
+pub struct Catcher {
+    pub error_equals: Vec<Arc<str>>,
+    pub result_path: ResultPath,
+    pub assign: Option<Assign>,
+    pub next: StateId,
+}

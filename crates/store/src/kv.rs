@@ -1,0 +1,392 @@
+//! The keyed store: named keyspaces of byte keys and values, atomic batches, and one writer thread that turns all
+//! batches waiting at a moment into one durable write.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use fjall::{Database, KeyspaceCreateOptions, PersistMode};
+
+/// The version of what lies in a data directory. A directory of another version is refused, never converted silently.
+const FORMAT_VERSION: &str = "stepwell data directory, format 1\n";
+
+/// Batches that may wait for the writer; a committer beyond that blocks (back-pressure).
+const QUEUE_BATCHES_MAX: usize = 1024;
+
+/// Batches that one durable write joins at the most, so that the first of them does not wait for ever.
+const GROUP_BATCHES_MAX: usize = 512;
+
+/// Why a data directory could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory could not be made or read.
+    #[error("cannot use the data directory {path}: {source}")]
+    Io {
+        /// The directory or file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("the data directory {path} is in use by another Stepwell process")]
+    Locked {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It was written by a version with another format.
+    #[error("the data directory {path} has the format {found:?}; this version reads only {expected:?}")]
+    Format {
+        /// The directory.
+        path: PathBuf,
+        /// The first line of its `FORMAT` file.
+        found: String,
+        /// What this version writes.
+        expected: String,
+    },
+    /// The database inside could not be opened.
+    #[error("the database in {path} cannot be opened: {source}")]
+    Database {
+        /// The directory.
+        path: PathBuf,
+        /// What the database said.
+        source: fjall::Error,
+    },
+}
+
+/// A batch did not become durable. The store refuses all later batches: what it holds in memory can no longer be
+/// trusted to match the disk, and only a restart, which reads the disk, makes it so again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the store can no longer write: {reason}")]
+pub struct CommitError {
+    /// The first failure's text.
+    pub reason: Arc<str>,
+}
+
+/// A read failed: the disk, or a checksum.
+#[derive(Debug, thiserror::Error)]
+#[error("reading {keyspace} failed: {source}")]
+pub struct ReadError {
+    keyspace: &'static str,
+    source: fjall::Error,
+}
+
+/// A named map from byte keys to byte values, ordered by key. Cheap to clone.
+#[derive(Clone)]
+pub struct Keyspace {
+    name: &'static str,
+    inner: fjall::Keyspace,
+}
+
+impl std::fmt::Debug for Keyspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Keyspace").field(&self.name).finish()
+    }
+}
+
+impl Keyspace {
+    /// The value under `key`.
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, ReadError> {
+        self.inner.get(key).map(|v| v.map(|v| v.to_vec())).map_err(|e| self.error(e))
+    }
+
+    /// Whether there is a value under `key`.
+    pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool, ReadError> {
+        self.inner.contains_key(key).map_err(|e| self.error(e))
+    }
+
+    /// All pairs whose key begins with `prefix`, in key order; from either end.
+    pub fn prefix(
+        &self,
+        prefix: &[u8],
+    ) -> impl DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), ReadError>> + use<> {
+        let name = self.name;
+        self.inner.prefix(prefix).map(move |guard| pair(name, guard))
+    }
+
+    /// All pairs with `from <= key < to`, in key order; from either end.
+    pub fn range(
+        &self,
+        from: &[u8],
+        to: &[u8],
+    ) -> impl DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), ReadError>> + use<> {
+        let name = self.name;
+        let (from, to) = (from.to_vec(), to.to_vec());
+        // The engine below panics on an inverted range; an empty one is what the caller means.
+        let to = if to < from { from.clone() } else { to };
+        self.inner.range(from..to).map(move |guard| pair(name, guard))
+    }
+
+    fn error(&self, source: fjall::Error) -> ReadError {
+        ReadError { keyspace: self.name, source }
+    }
+}
+
+fn pair(keyspace: &'static str, guard: fjall::Guard) -> Result<(Vec<u8>, Vec<u8>), ReadError> {
+    let (key, value) = guard.into_inner().map_err(|source| ReadError { keyspace, source })?;
+    Ok((key.to_vec(), value.to_vec()))
+}
+
+/// Changes that become durable together or not at all. Later changes of a key win.
+#[derive(Default)]
+pub struct WriteBatch {
+    changes: Vec<(Keyspace, Vec<u8>, Option<Vec<u8>>)>,
+}
+
+impl WriteBatch {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        WriteBatch::default()
+    }
+
+    /// Sets `key` to `value`.
+    pub fn put(&mut self, keyspace: &Keyspace, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.changes.push((keyspace.clone(), key.into(), Some(value.into())));
+    }
+
+    /// Removes `key`, if it is there.
+    pub fn delete(&mut self, keyspace: &Keyspace, key: impl Into<Vec<u8>>) {
+        self.changes.push((keyspace.clone(), key.into(), None));
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Adds the changes of `other` after its own.
+    pub fn append(&mut self, other: WriteBatch) {
+        self.changes.extend(other.changes);
+    }
+}
+
+/// Called by the writer thread once the batch is durable, or has failed. Must be quick and must not block.
+type Done = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
+
+struct Job {
+    batch: WriteBatch,
+    done: Done,
+}
+
+struct Shared {
+    database: Database,
+    /// Set by the first failed commit.
+    failed: AtomicBool,
+}
+
+/// An open data directory. Cheap to clone; the directory is released when the last clone is dropped.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    writer: Arc<Writer>,
+}
+
+struct Writer {
+    jobs: Option<mpsc::SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Closing the channel lets the thread write what still waits, then end.
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the data directory `path`, making it where it is absent, and locks it against other processes.
+    pub fn open(path: &Path) -> Result<Store, OpenError> {
+        let io = |p: &Path| {
+            let path = p.to_path_buf();
+            move |source| OpenError::Io { path, source }
+        };
+        std::fs::create_dir_all(path).map_err(io(path))?;
+        let format_file = path.join("FORMAT");
+        let database_dir = path.join("db");
+        match std::fs::read_to_string(&format_file) {
+            Ok(found) if found == FORMAT_VERSION => {}
+            Ok(found) => {
+                return Err(OpenError::Format {
+                    path: path.to_path_buf(),
+                    found: found.lines().next().unwrap_or_default().to_owned(),
+                    expected: FORMAT_VERSION.trim_end().to_owned(),
+                });
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                // Written aside and renamed, so that a crash leaves either no file or the whole one.
+                let aside = path.join("FORMAT.new");
+                let mut file = std::fs::File::create(&aside).map_err(io(&aside))?;
+                std::io::Write::write_all(&mut file, FORMAT_VERSION.as_bytes()).map_err(io(&aside))?;
+                file.sync_all().map_err(io(&aside))?;
+                std::fs::rename(&aside, &format_file).map_err(io(&format_file))?;
+            }
+            Err(e) => return Err(io(&format_file)(e)),
+        }
+        let database = Database::builder(&database_dir)
+            .manual_journal_persist(true)
+            .worker_threads(2)
+            .open()
+            .map_err(|source| match source {
+                fjall::Error::Locked => OpenError::Locked { path: path.to_path_buf() },
+                source => OpenError::Database { path: path.to_path_buf(), source },
+            })?;
+        let shared = Arc::new(Shared { database, failed: AtomicBool::new(false) });
+        let (jobs, inbox) = mpsc::sync_channel(QUEUE_BATCHES_MAX);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn({
+                let shared = shared.clone();
+                move || write_loop(&shared, &inbox)
+            })
+            .map_err(io(path))?;
+        Ok(Store { shared, writer: Arc::new(Writer { jobs: Some(jobs), thread: Some(thread) }) })
+    }
+
+    /// The keyspace `name`, made where it is absent. One owner per keyspace: names are `<crate>.<what>`.
+    pub fn keyspace(&self, name: &'static str) -> Result<Keyspace, ReadError> {
+        let inner = self
+            .shared
+            .database
+            .keyspace(name, KeyspaceCreateOptions::default)
+            .map_err(|source| ReadError { keyspace: name, source })?;
+        Ok(Keyspace { name, inner })
+    }
+
+    /// Makes `batch` durable and returns; blocks the thread meanwhile. Batches of several threads share an fsync.
+    pub fn commit(&self, batch: WriteBatch) -> Result<(), CommitError> {
+        let (send, receive) = mpsc::sync_channel(1);
+        self.commit_then(batch, move |result| {
+            let _ = send.send(result);
+        });
+        receive.recv().unwrap_or_else(|_| Err(CommitError { reason: "the writer has stopped".into() }))
+    }
+
+    /// Makes `batch` durable, then calls `done` on the writer's thread. Batches become durable, and are called back,
+    /// in the order in which they were handed in. Blocks only while the writer's queue is full.
+    pub fn commit_then(&self, batch: WriteBatch, done: impl FnOnce(Result<(), CommitError>) + Send + 'static) {
+        let jobs = self.writer.jobs.as_ref().expect("the sender lives as long as the store");
+        if let Err(mpsc::SendError(job)) = jobs.send(Job { batch, done: Box::new(done) }) {
+            (job.done)(Err(CommitError { reason: "the writer has stopped".into() }));
+        }
+    }
+
+    /// Whether a commit has failed; the store then refuses all others.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Acquire)
+    }
+}
+
+fn write_loop(shared: &Shared, inbox: &mpsc::Receiver<Job>) {
+    let mut failure: Option<CommitError> = None;
+    let mut waiting: Vec<Done> = Vec::new();
+    while let Ok(first) = inbox.recv() {
+        let mut group = shared.database.batch();
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            for (keyspace, key, value) in job.batch.changes {
+                match value {
+                    Some(value) => group.insert(&keyspace.inner, key, value),
+                    None => group.remove(&keyspace.inner, key),
+                }
+            }
+            waiting.push(job.done);
+            if waiting.len() < GROUP_BATCHES_MAX {
+                next = inbox.try_recv().ok();
+            }
+        }
+        let result = match &failure {
+            Some(failure) => Err(failure.clone()),
+            None => write_group(shared, group),
+        };
+        if let Err(error) = &result
+            && failure.is_none()
+        {
+            tracing::error!(reason = %error.reason, "the store failed to write; it accepts nothing more until a restart");
+            shared.failed.store(true, Ordering::Release);
+            failure = Some(error.clone());
+        }
+        for done in waiting.drain(..) {
+            done(result.clone());
+        }
+    }
+}
+
+fn write_group(shared: &Shared, group: fjall::OwnedWriteBatch) -> Result<(), CommitError> {
+    if group.is_empty() {
+        return Ok(());
+    }
+    group
+        .commit()
+        .and_then(|()| shared.database.persist(PersistMode::SyncData))
+        .map_err(|e| CommitError { reason: e.to_string().into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_committed_is_there_after_reopening() {
+        let dir = tempfile::tempdir().expect("a directory");
+        {
+            let store = Store::open(dir.path()).expect("opens");
+            let keyspace = store.keyspace("test.a").expect("a keyspace");
+            let mut batch = WriteBatch::new();
+            batch.put(&keyspace, "k1", "v1");
+            batch.put(&keyspace, "k2", "v2");
+            batch.delete(&keyspace, "k1");
+            store.commit(batch).expect("commits");
+        }
+        let store = Store::open(dir.path()).expect("opens again");
+        let keyspace = store.keyspace("test.a").expect("a keyspace");
+        assert_eq!(keyspace.get("k1").expect("reads"), None);
+        assert_eq!(keyspace.get("k2").expect("reads"), Some(b"v2".to_vec()));
+        assert_eq!(keyspace.range(b"k3", b"k1").count(), 0);
+    }
+
+    #[test]
+    fn a_second_opener_is_refused() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let _held = Store::open(dir.path()).expect("opens");
+        assert!(matches!(Store::open(dir.path()), Err(OpenError::Locked { .. })));
+    }
+
+    #[test]
+    fn another_format_is_refused_and_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("FORMAT"), "stepwell data directory, format 99\n").expect("writes");
+        let error = Store::open(dir.path()).expect_err("is refused");
+        assert!(error.to_string().contains("format 99"), "{error}");
+    }
+
+    #[test]
+    fn callbacks_come_in_the_order_of_the_batches() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = Store::open(dir.path()).expect("opens");
+        let keyspace = store.keyspace("test.a").expect("a keyspace");
+        let (send, receive) = mpsc::channel();
+        for i in 0..100u32 {
+            let mut batch = WriteBatch::new();
+            batch.put(&keyspace, i.to_be_bytes(), "v");
+            let send = send.clone();
+            store.commit_then(batch, move |r| send.send((i, r.is_ok())).expect("is received"));
+        }
+        drop(send);
+        let seen: Vec<_> = (0..100).map(|_| receive.recv().expect("called back")).collect();
+        assert_eq!(seen, (0..100).map(|i| (i, true)).collect::<Vec<_>>());
+    }
+}

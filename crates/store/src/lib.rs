@@ -1,0 +1,10 @@
+//! Durable state: one embedded key-value database, group commit, and (in modules of their own) the journal and
+//! indexes of executions.
+//!
+//! Owns the data directory: its lock, its format version, every keyspace. [`Store::commit`] returns, and
+//! [`Store::commit_then`] calls back, only after the batch is on disk; batches that wait together share one fsync.
+//! Never knows a service, a clock or the network.
+
+mod kv;
+
+pub use kv::{CommitError, Keyspace, OpenError, ReadError, Store, WriteBatch};
