@@ -1,1 +1,22 @@
-//! placeholder
+//! Runs executions: shards, group commit, timers, task dispatch, recovery.
+//!
+//! An execution lives on one shard, the one its ARN hashes to; a shard is one thread, so nothing locks around an
+//! execution. A shard drains its inbox, lets the interpreter decide, and hands everything that happened to the store as
+//! one batch; answers and effects are released only once that batch is durable, while the shard decides the next one.
+//!
+//! Owns the registry of state machines ([`machines`]) and the life of executions. Knows no wire protocol, and calls
+//! the world only through [`stepwell_integrations::TaskRunner`].
+
+mod clock;
+mod dispatch;
+mod engine;
+pub mod machines;
+mod shard;
+
+pub use clock::{Clock, SystemClock};
+pub use engine::{
+    Engine, EngineOptions, EngineStartError, ExecutionDescription, StartExecution, StartExecutionError,
+    StartedExecution, StopExecutionError,
+};
+pub use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent};
+pub use stepwell_store::{HistoryPage, ListCursor};

@@ -1,1 +1,26 @@
-//! placeholder
+//! The semantics of one execution, as two pure functions.
+//!
+//! * [`decide`] takes a command (started, a task's result, time has come, stop) and says what happens: a list of
+//!   [`Record`]s for the journal, and the [`Effect`]s to perform once those are durable.
+//! * [`Execution::apply`] is the only thing that changes an execution. Folding the stored records gives back exactly
+//!   the execution that was lost in a crash.
+//!
+//! No clock, no randomness, no I/O in here: time and entropy come in with the command ([`Moment`]).
+//! One file per state type under `states`.
+
+mod command;
+mod context;
+mod decide;
+mod event;
+mod execution;
+pub mod limits;
+mod retry;
+mod states;
+
+pub use command::{Command, Decision, Effect, Moment, TaskDispatch, TaskReply};
+pub use decide::decide;
+pub use event::{
+    EventDetails, HistoryEvent, PrivateRecord, Record, ScheduledResource, StateType, Stored, TaskResource,
+    ThreadId,
+};
+pub use execution::{ApplyError, Execution, ExecutionInfo, ExecutionStatus};

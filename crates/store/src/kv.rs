@@ -63,12 +63,25 @@ pub struct CommitError {
     pub reason: Arc<str>,
 }
 
-/// A read failed: the disk, or a checksum.
+/// A read failed.
 #[derive(Debug, thiserror::Error)]
-#[error("reading {keyspace} failed: {source}")]
-pub struct ReadError {
-    keyspace: &'static str,
-    source: fjall::Error,
+pub enum ReadError {
+    /// The disk, or a checksum.
+    #[error("reading {keyspace} failed: {source}")]
+    Storage {
+        /// Which keyspace.
+        keyspace: &'static str,
+        /// What the database said.
+        source: fjall::Error,
+    },
+    /// What was read is not what was written.
+    #[error("a value in {keyspace} cannot be understood: {reason}")]
+    Corrupt {
+        /// Which keyspace.
+        keyspace: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 /// A named map from byte keys to byte values, ordered by key. Cheap to clone.
@@ -118,12 +131,12 @@ impl Keyspace {
     }
 
     fn error(&self, source: fjall::Error) -> ReadError {
-        ReadError { keyspace: self.name, source }
+        ReadError::Storage { keyspace: self.name, source }
     }
 }
 
 fn pair(keyspace: &'static str, guard: fjall::Guard) -> Result<(Vec<u8>, Vec<u8>), ReadError> {
-    let (key, value) = guard.into_inner().map_err(|source| ReadError { keyspace, source })?;
+    let (key, value) = guard.into_inner().map_err(|source| ReadError::Storage { keyspace, source })?;
     Ok((key.to_vec(), value.to_vec()))
 }
 
@@ -235,14 +248,13 @@ impl Store {
             }
             Err(e) => return Err(io(&format_file)(e)),
         }
-        let database = Database::builder(&database_dir)
-            .manual_journal_persist(true)
-            .worker_threads(2)
-            .open()
-            .map_err(|source| match source {
-                fjall::Error::Locked => OpenError::Locked { path: path.to_path_buf() },
-                source => OpenError::Database { path: path.to_path_buf(), source },
-            })?;
+        let database =
+            Database::builder(&database_dir).manual_journal_persist(true).worker_threads(2).open().map_err(
+                |source| match source {
+                    fjall::Error::Locked => OpenError::Locked { path: path.to_path_buf() },
+                    source => OpenError::Database { path: path.to_path_buf(), source },
+                },
+            )?;
         let shared = Arc::new(Shared { database, failed: AtomicBool::new(false) });
         let (jobs, inbox) = mpsc::sync_channel(QUEUE_BATCHES_MAX);
         let thread = std::thread::Builder::new()
@@ -261,7 +273,7 @@ impl Store {
             .shared
             .database
             .keyspace(name, KeyspaceCreateOptions::default)
-            .map_err(|source| ReadError { keyspace: name, source })?;
+            .map_err(|source| ReadError::Storage { keyspace: name, source })?;
         Ok(Keyspace { name, inner })
     }
 
@@ -276,7 +288,11 @@ impl Store {
 
     /// Makes `batch` durable, then calls `done` on the writer's thread. Batches become durable, and are called back,
     /// in the order in which they were handed in. Blocks only while the writer's queue is full.
-    pub fn commit_then(&self, batch: WriteBatch, done: impl FnOnce(Result<(), CommitError>) + Send + 'static) {
+    pub fn commit_then(
+        &self,
+        batch: WriteBatch,
+        done: impl FnOnce(Result<(), CommitError>) + Send + 'static,
+    ) {
         let jobs = self.writer.jobs.as_ref().expect("the sender lives as long as the store");
         if let Err(mpsc::SendError(job)) = jobs.send(Job { batch, done: Box::new(done) }) {
             (job.done)(Err(CommitError { reason: "the writer has stopped".into() }));

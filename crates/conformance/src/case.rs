@@ -1,0 +1,133 @@
+//! A recorded case: its file, with the names that the runner chooses put in.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// One recorded execution.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// `<family>/<test>`
+    pub id: String,
+    /// The ASL text.
+    pub definition: String,
+    /// The input as it was sent.
+    pub input: String,
+    /// The role, as the recording names it.
+    pub role_arn: String,
+    /// Replies of tasks in the order of scheduling.
+    pub replies: Vec<Value>,
+    /// What stands for outside resources.
+    pub mocks: Vec<Value>,
+    /// What AWS answered.
+    pub expected: Value,
+    /// Texts that stand for anything.
+    pub wildcards: Vec<String>,
+    /// Tokens that stand for a text of the engine's choice, the same one everywhere.
+    pub engine_tokens: Vec<String>,
+    /// Whether the order of events is one of several valid ones.
+    pub concurrent: bool,
+}
+
+/// The folder of recordings, or `None` where this checkout stands alone.
+#[must_use]
+pub fn recordings() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
+    path.is_dir().then_some(path)
+}
+
+/// The executions recorded in `family`, in the order of their file names.
+///
+/// # Panics
+/// Where a file is no recording: the suite itself is broken then.
+#[must_use]
+pub fn executions(family: &str) -> Vec<Case> {
+    let Some(folder) = recordings().map(|r| r.join(family)) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .expect("the family has a folder")
+        .map(|f| f.expect("is readable").path())
+        .collect();
+    files.sort();
+    files.iter().filter_map(|file| read(file)).collect()
+}
+
+fn read(file: &Path) -> Option<Case> {
+    let text = std::fs::read_to_string(file).expect("a recording is readable");
+    let mut raw: Value = serde_json::from_str(&text).expect("a recording is JSON");
+    if raw["kind"] != "execution" {
+        return None;
+    }
+    let mut replacements =
+        vec![("<partition>".to_owned(), "aws".to_owned()), ("<region>".to_owned(), "us-east-1".to_owned())];
+    let mut engine_tokens = Vec::new();
+    if let Some(placeholders) = raw["placeholders"].as_object() {
+        for (token, about) in placeholders {
+            match (about["bound_by"].as_str(), about["example"].as_str()) {
+                (Some("runner"), Some(example)) => replacements.push((token.clone(), example.to_owned())),
+                _ => engine_tokens.push(token.clone()),
+            }
+        }
+    }
+    // A longer token may hold a shorter one.
+    replacements.sort_by_key(|(token, _)| std::cmp::Reverse(token.len()));
+    let placeholders = raw["placeholders"].take();
+    let wildcards = texts(&raw["wildcards"]);
+    for (token, _) in &replacements {
+        engine_tokens.retain(|t| t != token);
+    }
+    let role_arn = placeholders
+        .as_object()
+        .and_then(|p| {
+            p.iter().find(|(_, about)| about["kind"] == "role_arn" && about["bound_by"] == "runner")
+        })
+        .and_then(|(_, about)| about["example"].as_str())
+        .unwrap_or("arn:aws:iam::111111111111:role/conformance")
+        .to_owned();
+    replace(&mut raw, &replacements);
+    let definition = match &raw["definition"] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    Some(Case {
+        id: raw["id"].as_str().expect("a case has an id").to_owned(),
+        definition,
+        input: raw["input_text"].as_str().expect("a case has an input").to_owned(),
+        role_arn,
+        replies: raw["recorded_task_replies"].as_array().cloned().unwrap_or_default(),
+        mocks: raw["mocks"].as_array().cloned().unwrap_or_default(),
+        expected: raw["expected"].clone(),
+        wildcards,
+        engine_tokens,
+        concurrent: raw["concurrent_branches"] == true || raw["expected"]["history_normalised"].is_string(),
+    })
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value
+        .as_array()
+        .map(|a| a.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
+        .unwrap_or_default()
+}
+
+fn replace(value: &mut Value, replacements: &[(String, String)]) {
+    match value {
+        Value::String(text) => {
+            for (token, by) in replacements {
+                if text.contains(token.as_str()) {
+                    *text = text.replace(token.as_str(), by);
+                }
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(|e| replace(e, replacements)),
+        Value::Object(members) => {
+            let old = std::mem::take(members);
+            for (name, mut member) in old {
+                replace(&mut member, replacements);
+                let mut name = Value::String(name);
+                replace(&mut name, replacements);
+                members.insert(name.as_str().unwrap_or_default().to_owned(), member);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,232 @@
+//! Drives one execution in one thread: tasks answer at once or never, and time jumps to whatever is due next.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use stepwell_asl::Program;
+use stepwell_asl::payload::Payload;
+use stepwell_interpreter::{
+    Command, Effect, EventDetails, Execution, ExecutionInfo, ExecutionStatus, HistoryEvent, Moment,
+    PrivateRecord, Record, TaskDispatch, TaskReply, decide,
+};
+
+/// Rounds after which an execution is given up.
+const ROUNDS_MAX: usize = 100_000;
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// `RUNNING` where it waits for a task that never answers.
+    pub status: ExecutionStatus,
+    /// Of `SUCCEEDED`.
+    pub output: Option<Payload>,
+    /// Where there is one.
+    pub error: Option<Arc<str>>,
+    /// Where there is one.
+    pub cause: Option<Arc<str>>,
+    /// The records of each decision.
+    pub batches: Vec<Vec<Record>>,
+}
+
+impl Ran {
+    /// The whole history.
+    #[must_use]
+    pub fn history(&self) -> Vec<HistoryEvent> {
+        events(&self.batches)
+    }
+}
+
+fn events(batches: &[Vec<Record>]) -> Vec<HistoryEvent> {
+    let records = batches.iter().flatten();
+    records
+        .filter_map(|record| match record {
+            Record::Event(event) => Some(event.clone()),
+            Record::Private(_) => None,
+        })
+        .collect()
+}
+
+/// An attempt at a task, as a script sees it.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The state that asks.
+    pub state: String,
+    /// How often this state has asked before.
+    pub nth: usize,
+    /// What it asks for.
+    pub dispatch: &'a TaskDispatch,
+}
+
+/// What tasks answer; `None` is never. Must give the same answer to the same question, as a task that is dispatched
+/// again after a crash would.
+pub type Answer<'a, E> = &'a mut dyn FnMut(&Asked<'_>) -> Result<Option<TaskReply>, E>;
+
+/// Runs an execution from its start.
+pub fn run<E>(
+    program: &Program,
+    info: &Arc<ExecutionInfo>,
+    input: Payload,
+    answer: Answer<'_, E>,
+) -> Result<Ran, E> {
+    let commands = VecDeque::from([Command::Start { input }]);
+    go(program, Execution::new(info.clone()), info.start_ms, Vec::new(), commands, answer)
+}
+
+/// Goes on with an execution of which `batches` were stored when everything else was lost.
+///
+/// # Panics
+/// Where the batches do not fit together.
+pub fn resume<E>(
+    program: &Program,
+    info: &Arc<ExecutionInfo>,
+    batches: &[Vec<Record>],
+    answer: Answer<'_, E>,
+) -> Result<Ran, E> {
+    let mut execution = Execution::new(info.clone());
+    let mut now_ms = info.start_ms;
+    for batch in batches {
+        for record in batch {
+            execution.apply(program, record).expect("what was decided can be applied");
+            if let Record::Event(event) = record {
+                now_ms = event.timestamp_ms;
+            }
+        }
+        execution.end_batch();
+    }
+    let mut commands = VecDeque::new();
+    for dispatch in execution.in_flight(program) {
+        if let Some(reply) = answer(&asked(&events(batches), &dispatch))? {
+            commands.push_back(Command::TaskEnded { scheduled_event: dispatch.scheduled_event, reply });
+        }
+    }
+    if execution.wants_to_continue() {
+        commands.push_back(Command::Continue);
+    }
+    go(program, execution, now_ms, batches.to_vec(), commands, answer)
+}
+
+fn go<E>(
+    program: &Program,
+    mut execution: Execution,
+    mut now_ms: i64,
+    batches: Vec<Vec<Record>>,
+    mut commands: VecDeque<Command>,
+    answer: Answer<'_, E>,
+) -> Result<Ran, E> {
+    let mut ran = Ran { status: ExecutionStatus::Running, output: None, error: None, cause: None, batches };
+    for _ in 0..ROUNDS_MAX {
+        let command = match (commands.pop_front(), execution.next_due_ms()) {
+            (Some(command), _) => command,
+            (None, Some(due_ms)) => {
+                now_ms = now_ms.max(due_ms);
+                Command::Tick
+            }
+            (None, None) => break,
+        };
+        // The same chance for the same batch, whether before or after a crash.
+        let moment = Moment { now_ms, entropy: u64::from(execution.next_batch()) };
+        let decision = decide(program, &mut execution, command, moment);
+        if !decision.records.is_empty() {
+            ran.batches.push(decision.records);
+        }
+        for effect in decision.effects {
+            match effect {
+                Effect::Dispatch(dispatch) => {
+                    if let Some(reply) = answer(&asked(&ran.history(), &dispatch))? {
+                        commands.push_back(Command::TaskEnded {
+                            scheduled_event: dispatch.scheduled_event,
+                            reply,
+                        });
+                    }
+                }
+                Effect::Continue => commands.push_back(Command::Continue),
+                Effect::Cancel { .. } => {}
+                Effect::Finished { status, output, error, cause } => {
+                    (ran.status, ran.error, ran.cause) = (status, error, cause);
+                    ran.output = output.map(|stored| stored.payload);
+                }
+            }
+        }
+    }
+    Ok(ran)
+}
+
+fn asked<'a>(history: &[HistoryEvent], dispatch: &'a TaskDispatch) -> Asked<'a> {
+    let (mut state, mut nth) = (String::new(), 0);
+    let mut counts = std::collections::HashMap::new();
+    for event in history.iter().filter(|event| event.id <= dispatch.scheduled_event) {
+        match &event.details {
+            EventDetails::StateEntered { name, .. } if event.thread == dispatch.thread => {
+                state = name.to_string()
+            }
+            EventDetails::TaskScheduled { .. } | EventDetails::LambdaFunctionScheduled { .. } => {
+                let count = counts.entry(state.clone()).or_insert(0);
+                nth = *count;
+                *count += 1;
+            }
+            _ => {}
+        }
+    }
+    Asked { state, nth, dispatch }
+}
+
+/// One line per record, as specifications write them: id, previous id, type, state, payload or error; `@` seconds
+/// since the start where time has passed.
+#[must_use]
+pub fn describe(start_ms: i64, batches: &[Vec<Record>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for record in batches.iter().flatten() {
+        match record {
+            Record::Event(event) => {
+                let json = stepwell_server::history::event_json(event, true);
+                let mut line = format!(
+                    "{}<{} {}",
+                    event.id,
+                    event.previous_event_id,
+                    json["type"].as_str().unwrap_or("?")
+                );
+                let details =
+                    json.as_object().and_then(|o| o.iter().find(|(k, _)| k.ends_with("EventDetails")));
+                for member in [
+                    "name",
+                    "resourceType",
+                    "resource",
+                    "input",
+                    "output",
+                    "parameters",
+                    "timeoutInSeconds",
+                    "error",
+                    "cause",
+                    "assignedVariables",
+                ] {
+                    let value = details.and_then(|(_, d)| d.get(member));
+                    if let Some(value) = value {
+                        line.push(' ');
+                        line.push_str(&value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                    }
+                }
+                push_time(&mut line, event.timestamp_ms - start_ms);
+                lines.push(line);
+            }
+            Record::Private(PrivateRecord::WaitScheduled { due_ms, .. }) => {
+                lines.push(format!("(wait until @{})", seconds(due_ms - start_ms)));
+            }
+            Record::Private(PrivateRecord::RetryScheduled { retrier, due_ms, .. }) => {
+                lines.push(format!("(retrier {retrier} at @{})", seconds(due_ms - start_ms)));
+            }
+        }
+    }
+    lines
+}
+
+fn push_time(line: &mut String, ms: i64) {
+    if ms != 0 {
+        line.push_str(" @");
+        line.push_str(&seconds(ms));
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn seconds(ms: i64) -> String {
+    format!("{}", ms as f64 / 1000.0)
+}

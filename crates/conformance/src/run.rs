@@ -1,0 +1,122 @@
+//! Runs a recorded case to its end, with tasks that answer as the recording says.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use stepwell_asl::payload::Payload;
+use stepwell_interpreter::{ExecutionInfo, TaskDispatch, TaskReply};
+
+use crate::case::Case;
+use crate::drive::{self, Asked, Ran};
+
+/// 2024-06-01T00:00:00Z
+const START_MS: i64 = 1_717_200_000_000;
+
+/// Why a case could not be run at all.
+#[derive(Debug)]
+pub enum Unreached {
+    /// Its definition uses what this version does not support, or does not compile.
+    Definition(String),
+    /// A task of it does.
+    Task(String),
+}
+
+/// Runs `case`.
+pub fn run(case: &Case) -> Result<Ran, Unreached> {
+    let program =
+        stepwell_asl::compile(&case.definition).map_err(|d| Unreached::Definition(format!("{d:?}")))?;
+    let input = Payload::parse(case.input.as_str()).map_err(|e| Unreached::Definition(e.to_string()))?;
+    let info = ExecutionInfo {
+        execution_arn: "arn:aws:states:us-east-1:111111111111:execution:machine:execution".into(),
+        name: "execution".into(),
+        state_machine_arn: "arn:aws:states:us-east-1:111111111111:stateMachine:machine".into(),
+        state_machine_name: "machine".into(),
+        role_arn: case.role_arn.as_str().into(),
+        region: "us-east-1".into(),
+        start_ms: START_MS,
+        timeout_s: program.timeout_seconds,
+    };
+    let script = Script::new(case);
+    drive::run(&program, &Arc::new(info), input, &mut |asked| script.answer(asked))
+}
+
+/// What the tasks of a case answer.
+struct Script<'a> {
+    case: &'a Case,
+    /// Replies in order, per state.
+    replies: HashMap<&'a str, Vec<&'a Value>>,
+}
+
+impl<'a> Script<'a> {
+    fn new(case: &'a Case) -> Self {
+        let mut replies: HashMap<&str, Vec<&Value>> = HashMap::new();
+        for reply in &case.replies {
+            replies.entry(reply["state"].as_str().unwrap_or_default()).or_default().push(reply);
+        }
+        Script { case, replies }
+    }
+
+    /// `None`: the task never answers.
+    fn answer(&self, asked: &Asked<'_>) -> Result<Option<TaskReply>, Unreached> {
+        let reply = self.replies.get(asked.state.as_str()).and_then(|replies| replies.get(asked.nth));
+        // That a result is too large is for the engine to find out.
+        match reply.filter(|reply| reply["reply"]["error"] != "States.DataLimitExceeded") {
+            Some(reply) => recorded(&reply["reply"]),
+            None => self.mock(asked.dispatch),
+        }
+    }
+
+    /// For tasks whose result the recording does not hold.
+    fn mock(&self, dispatch: &TaskDispatch) -> Result<Option<TaskReply>, Unreached> {
+        let resource = dispatch.resource.arn.to_string();
+        let optimized = resource.ends_with("lambda:invoke");
+        let payload = if optimized {
+            dispatch
+                .parameters
+                .payload
+                .value()
+                .get("Payload")
+                .map_or_else(|| "{}".to_owned(), |p| p.to_json())
+        } else {
+            dispatch.parameters.payload.text().to_string()
+        };
+        let Some(mock) = self.case.mocks.first() else {
+            return Err(Unreached::Task(format!("{resource}: the recording holds no reply")));
+        };
+        let result = match mock["behaviour"].as_str() {
+            Some("identity") => payload,
+            Some("return") => mock["value"].to_string(),
+            Some("return_repeated") => {
+                let count = usize::try_from(mock["count"].as_u64().unwrap_or(0)).unwrap_or(0);
+                json!(mock["char"].as_str().unwrap_or_default().repeat(count)).to_string()
+            }
+            Some("sleep") => return Ok(None),
+            other => return Err(Unreached::Task(format!("{resource}: no reply for behaviour {other:?}"))),
+        };
+        let result = if optimized {
+            format!("{{\"ExecutedVersion\":\"$LATEST\",\"Payload\":{result},\"StatusCode\":200}}")
+        } else {
+            result
+        };
+        Ok(Some(TaskReply::Succeeded(Payload::from_known_json(result))))
+    }
+}
+
+fn recorded(reply: &Value) -> Result<Option<TaskReply>, Unreached> {
+    let text = |value: &Value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(Arc::from(text.as_str())),
+        other => Some(Arc::from(other.to_string().as_str())),
+    };
+    match reply["type"].as_str() {
+        Some("success") => {
+            Ok(Some(TaskReply::Succeeded(Payload::from_known_json(reply["output"].to_string()))))
+        }
+        Some("failure") => {
+            Ok(Some(TaskReply::Failed { error: text(&reply["error"]), cause: text(&reply["cause"]) }))
+        }
+        Some("timeout") => Ok(None),
+        other => Err(Unreached::Task(format!("a reply of type {other:?}"))),
+    }
+}

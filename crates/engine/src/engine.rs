@@ -1,0 +1,388 @@
+//! The engine as its callers see it.
+
+use std::hash::{BuildHasher, BuildHasherDefault};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use rustc_hash::FxHasher;
+use stepwell_asl::payload::Payload;
+use stepwell_aws::Account;
+use stepwell_integrations::TaskRunner;
+use stepwell_interpreter::{ExecutionInfo, HistoryEvent, limits};
+use stepwell_store::{
+    CommitError, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, ReadError, Store,
+};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::dispatch::Dispatcher;
+use crate::machines::{MachineRevision, Machines};
+use crate::shard::{Message, Shard, StartRequest, StopRequest, Surroundings};
+
+/// Requests that may wait for one shard; more are refused (back-pressure).
+const QUEUED_REQUESTS_MAX: usize = 16_384;
+
+/// How an engine is set up.
+#[derive(Clone)]
+pub struct EngineOptions {
+    /// Whose ARNs it makes.
+    pub account: Account,
+    /// Number of shards. May differ from one start to the next.
+    pub shards: NonZeroUsize,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineStartError {
+    /// What the data directory holds could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// No thread could be made.
+    #[error("cannot start a shard: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A StartExecution request, checked: the name is a legal one, the input within its limit.
+#[derive(Debug)]
+pub struct StartExecution {
+    /// What to run.
+    pub revision: Arc<MachineRevision>,
+    /// The name; a UUID where the caller gives none.
+    pub name: Option<String>,
+    /// Any JSON document.
+    pub input: Payload,
+    /// `traceHeader`.
+    pub trace_header: Option<String>,
+}
+
+/// Answer of StartExecution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartedExecution {
+    /// Its ARN.
+    pub execution_arn: Arc<str>,
+    /// Milliseconds since 1970.
+    pub start_ms: i64,
+}
+
+/// Why an execution was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartExecutionError {
+    /// The name is taken by a closed execution, or by a running one with another input.
+    #[error("Execution Already Exists: '{execution_arn}'")]
+    AlreadyExists {
+        /// Whose name it is.
+        execution_arn: Arc<str>,
+    },
+    /// The input is over the limit.
+    #[error("the input has more than {} bytes", limits::PAYLOAD_BYTES_MAX)]
+    InputTooLarge,
+    /// Too many requests wait already.
+    #[error("Rate exceeded")]
+    Throttled,
+    /// It could not be made durable.
+    #[error(transparent)]
+    Commit(CommitError),
+    /// Whether the name is taken could not be found out.
+    #[error("{reason}")]
+    Read {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The engine is stopping.
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
+/// Why an execution was not stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum StopExecutionError {
+    /// There is none with this ARN.
+    #[error("Execution Does Not Exist: '{execution_arn}'")]
+    DoesNotExist {
+        /// The ARN.
+        execution_arn: Arc<str>,
+    },
+    /// Too many requests wait already.
+    #[error("Rate exceeded")]
+    Throttled,
+    /// It could not be made durable.
+    #[error(transparent)]
+    Commit(CommitError),
+    /// It could not be read.
+    #[error("{reason}")]
+    Read {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The engine is stopping.
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
+/// What DescribeExecution tells.
+#[derive(Debug, Clone)]
+pub struct ExecutionDescription {
+    /// All but the payloads.
+    pub row: ExecutionRow,
+    /// As it was given.
+    pub input: Payload,
+    /// With `SUCCEEDED`.
+    pub output: Option<Payload>,
+}
+
+struct ShardHandle {
+    inbox: mpsc::Sender<Message>,
+    queued_requests: Arc<AtomicUsize>,
+}
+
+struct Inner {
+    account: Account,
+    machines: Arc<Machines>,
+    executions: Executions,
+    store: Store,
+    dispatcher: Arc<Dispatcher>,
+    shards: Vec<ShardHandle>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    stopping: AtomicBool,
+}
+
+/// A running engine. Cheap to clone; [`Engine::shutdown`] ends it.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("shards", &self.inner.shards.len()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Starts an engine on what `store` holds: executions that were running go on where their journal ends.
+    ///
+    /// Tasks run on `runtime`. An execution that cannot be read is reported in the log and left as it is; the others
+    /// go on.
+    pub fn start(
+        store: Store,
+        machines: Arc<Machines>,
+        runner: Arc<dyn TaskRunner>,
+        runtime: Handle,
+        options: EngineOptions,
+    ) -> Result<Engine, EngineStartError> {
+        let executions = Executions::open(&store)?;
+        let dispatcher = Arc::new(Dispatcher::new(runtime, runner));
+        let surroundings = Arc::new(Surroundings {
+            store: store.clone(),
+            executions: executions.clone(),
+            machines: machines.clone(),
+            dispatcher: dispatcher.clone(),
+            clock: options.clock,
+        });
+        let (mut handles, mut shards) = (Vec::new(), Vec::new());
+        for _ in 0..options.shards.get() {
+            let (inbox, messages) = mpsc::channel();
+            let queued_requests = Arc::new(AtomicUsize::new(0));
+            let entropy = uuid::Uuid::new_v4().as_u64_pair().0;
+            shards.push((
+                Shard::new(surroundings.clone(), inbox.clone(), queued_requests.clone(), entropy),
+                messages,
+            ));
+            handles.push(ShardHandle { inbox, queued_requests });
+        }
+        recover(&executions, &mut shards)?;
+        let mut threads = Vec::new();
+        for (index, (shard, messages)) in shards.into_iter().enumerate() {
+            let thread = std::thread::Builder::new()
+                .name(format!("shard-{index}"))
+                .spawn(move || shard.run(&messages))
+                .map_err(EngineStartError::Thread)?;
+            threads.push(thread);
+        }
+        Ok(Engine {
+            inner: Arc::new(Inner {
+                account: options.account,
+                machines,
+                executions,
+                store,
+                dispatcher,
+                shards: handles,
+                threads: Mutex::new(threads),
+                stopping: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// The state machines.
+    #[must_use]
+    pub fn machines(&self) -> &Arc<Machines> {
+        &self.inner.machines
+    }
+
+    /// Whose ARNs it makes.
+    #[must_use]
+    pub fn account(&self) -> &Account {
+        &self.inner.account
+    }
+
+    /// Whether it can take requests: false once the store has failed or a shutdown has begun.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        !self.inner.store.has_failed() && !self.inner.stopping.load(Ordering::Acquire)
+    }
+
+    /// StartExecution. Returns once the start is durable.
+    ///
+    /// The same name and input as a running execution's gives that execution's answer again.
+    pub async fn start_execution(
+        &self,
+        request: StartExecution,
+    ) -> Result<StartedExecution, StartExecutionError> {
+        let StartExecution { revision, name, input, trace_header } = request;
+        if input.byte_len() > limits::PAYLOAD_BYTES_MAX {
+            return Err(StartExecutionError::InputTooLarge);
+        }
+        let named = name.is_some();
+        let name: Arc<str> = name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()).into();
+        let execution_arn: Arc<str> =
+            self.inner.account.arn("states", &format!("execution:{}:{name}", revision.name)).into();
+        let info = ExecutionInfo {
+            execution_arn,
+            name,
+            state_machine_arn: revision.machine_arn.clone(),
+            state_machine_name: revision.name.clone(),
+            role_arn: revision.role_arn.clone(),
+            region: self.inner.account.region.as_str().into(),
+            // The shard sets it: time is its.
+            start_ms: 0,
+            timeout_s: revision.program.timeout_seconds,
+        };
+        let shard = self.shard(&info.execution_arn);
+        if !shard.admit() {
+            return Err(StartExecutionError::Throttled);
+        }
+        let (answer, answered) = oneshot::channel();
+        let trace_header = trace_header.map(Arc::from);
+        let request = StartRequest { info, revision, input, trace_header, named, answer };
+        shard.inbox.send(Message::Start(Box::new(request))).map_err(|_| StartExecutionError::Stopping)?;
+        answered.await.unwrap_or(Err(StartExecutionError::Stopping))
+    }
+
+    /// StopExecution. Returns the stop date, in milliseconds since 1970, once it is durable; for an execution that has
+    /// closed before, the date of that.
+    pub async fn stop_execution(
+        &self,
+        execution_arn: &str,
+        error: Option<String>,
+        cause: Option<String>,
+    ) -> Result<i64, StopExecutionError> {
+        let shard = self.shard(execution_arn);
+        if !shard.admit() {
+            return Err(StopExecutionError::Throttled);
+        }
+        let (answer, answered) = oneshot::channel();
+        let request = StopRequest {
+            execution_arn: execution_arn.into(),
+            error: error.map(Arc::from),
+            cause: cause.map(Arc::from),
+            answer,
+        };
+        shard.inbox.send(Message::Stop(Box::new(request))).map_err(|_| StopExecutionError::Stopping)?;
+        answered.await.unwrap_or(Err(StopExecutionError::Stopping))
+    }
+
+    /// DescribeExecution; `None` where there is none with this ARN.
+    pub fn describe_execution(&self, execution_arn: &str) -> Result<Option<ExecutionDescription>, ReadError> {
+        let executions = &self.inner.executions;
+        let Some((key, row)) = executions.find(execution_arn)? else { return Ok(None) };
+        let input = executions.payload(key, 0, 0)?;
+        let output = row.outcome.as_ref().and_then(|o| o.output);
+        let output = output.map(|(batch, index)| executions.payload(key, batch, index)).transpose()?;
+        Ok(Some(ExecutionDescription { row, input, output }))
+    }
+
+    /// GetExecutionHistory; `None` where there is no execution with this ARN.
+    pub fn history(
+        &self,
+        execution_arn: &str,
+        page: HistoryPage,
+    ) -> Result<Option<Vec<HistoryEvent>>, ReadError> {
+        let Some((key, _)) = self.inner.executions.find(execution_arn)? else { return Ok(None) };
+        self.inner.executions.history(key, page).map(Some)
+    }
+
+    /// ListExecutions of a machine, newest first.
+    pub fn list_executions(
+        &self,
+        state_machine_arn: &str,
+        status: Option<stepwell_interpreter::ExecutionStatus>,
+        after: Option<&ListCursor>,
+        limit: usize,
+    ) -> Result<Listed, ReadError> {
+        self.inner.executions.list(state_machine_arn, status, after, limit)
+    }
+
+    /// Stops the shards after what they have in hand, and gives up the tasks under way; the next start goes on with
+    /// them. Blocks until the threads have ended.
+    pub fn shutdown(&self) {
+        self.inner.stopping.store(true, Ordering::Release);
+        for shard in &self.inner.shards {
+            let _ = shard.inbox.send(Message::Shutdown);
+        }
+        for thread in self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            let _ = thread.join();
+        }
+        self.inner.dispatcher.cancel_all();
+    }
+
+    fn shard(&self, execution_arn: &str) -> &ShardHandle {
+        &self.inner.shards[shard_index(execution_arn, self.inner.shards.len())]
+    }
+}
+
+impl ShardHandle {
+    /// Counts a request in, unless too many wait.
+    fn admit(&self) -> bool {
+        let queued = self.queued_requests.fetch_add(1, Ordering::Relaxed);
+        if queued >= QUEUED_REQUESTS_MAX {
+            self.queued_requests.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        true
+    }
+}
+
+fn shard_index(execution_arn: &str, shards: usize) -> usize {
+    let hash = BuildHasherDefault::<FxHasher>::default().hash_one(execution_arn);
+    // The remainder is below the number of shards.
+    #[allow(clippy::cast_possible_truncation)]
+    let index = (hash % shards as u64) as usize;
+    index
+}
+
+fn recover(
+    executions: &Executions,
+    shards: &mut [(Shard, mpsc::Receiver<Message>)],
+) -> Result<(), ReadError> {
+    let mut recovered = 0u64;
+    for key in executions.running() {
+        let key = key?;
+        let Some(row) = executions.row(key)? else { continue };
+        let index = shard_index(&row.info.execution_arn, shards.len());
+        match shards[index].0.recover(key) {
+            Ok(()) => recovered += 1,
+            Err(error) => {
+                tracing::error!(execution = %row.info.execution_arn, %error, "cannot go on with an execution");
+            }
+        }
+    }
+    if recovered > 0 {
+        tracing::info!(executions = recovered, "running executions go on");
+    }
+    Ok(())
+}

@@ -1,0 +1,469 @@
+//! One shard: the executions whose ARN hashes to it, their timers, and the loop that moves them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use stepwell_asl::payload::Payload;
+use stepwell_integrations::TaskRequest;
+use stepwell_interpreter::{
+    Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, Moment, TaskDispatch, TaskReply,
+    decide,
+};
+use stepwell_store::{
+    CommitError, ExecutionKey, ExecutionRow, Executions, Outcome, ReadError, Store, WriteBatch,
+};
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::dispatch::Dispatcher;
+use crate::engine::{StartExecutionError, StartedExecution, StopExecutionError};
+use crate::machines::{MachineRevision, Machines};
+
+/// Messages that one round handles at the most before what happened so far is handed to the store.
+const ROUND_MESSAGES_MAX: usize = 256;
+
+/// Timers that one round fires at the most.
+const ROUND_TIMERS_MAX: usize = 256;
+
+/// The longest sleep of an idle shard; bounds what a clock that jumps can do.
+const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// What a shard is told.
+pub(crate) enum Message {
+    /// StartExecution.
+    Start(Box<StartRequest>),
+    /// StopExecution.
+    Stop(Box<StopRequest>),
+    /// An attempt at a task ended.
+    TaskEnded { key: ExecutionKey, scheduled_event: u64, reply: TaskReply },
+    /// A run of states that was cut for fairness goes on.
+    Continue { key: ExecutionKey },
+    /// The end of this execution is durable.
+    Closed { execution_arn: Arc<str> },
+    /// The engine stops.
+    Shutdown,
+}
+
+/// A StartExecution request for this shard.
+pub(crate) struct StartRequest {
+    pub info: ExecutionInfo,
+    pub revision: Arc<MachineRevision>,
+    pub input: Payload,
+    pub trace_header: Option<Arc<str>>,
+    /// Whether the caller chose the name, so that it may be taken.
+    pub named: bool,
+    pub answer: oneshot::Sender<Result<StartedExecution, StartExecutionError>>,
+}
+
+/// A StopExecution request for this shard.
+pub(crate) struct StopRequest {
+    pub execution_arn: Arc<str>,
+    pub error: Option<Arc<str>>,
+    pub cause: Option<Arc<str>>,
+    pub answer: oneshot::Sender<Result<i64, StopExecutionError>>,
+}
+
+/// An execution in memory.
+struct Live {
+    execution: Execution,
+    revision: Arc<MachineRevision>,
+    row: ExecutionRow,
+    /// Its entry in [`Shard::timers`].
+    timer_ms: Option<i64>,
+}
+
+/// What waits for a batch to become durable.
+enum Release {
+    Start(oneshot::Sender<Result<StartedExecution, StartExecutionError>>, StartedExecution),
+    Stop(oneshot::Sender<Result<i64, StopExecutionError>>, i64),
+    Dispatch(ExecutionKey, Box<TaskRequest>, u64),
+    Cancel(ExecutionKey, u64),
+    Message(Message),
+}
+
+/// What all shards share.
+pub(crate) struct Surroundings {
+    pub store: Store,
+    pub executions: Executions,
+    pub machines: Arc<Machines>,
+    pub dispatcher: Arc<Dispatcher>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The state of one shard. Everything in it is touched by its own thread only.
+pub(crate) struct Shard {
+    surroundings: Arc<Surroundings>,
+    /// Its own inbox, for messages that come back to it.
+    itself: mpsc::Sender<Message>,
+    /// API requests in the inbox, for back-pressure; counted up by the engine.
+    queued_requests: Arc<AtomicUsize>,
+    live: HashMap<ExecutionKey, Live>,
+    /// Live executions by ARN.
+    by_arn: HashMap<Arc<str>, ExecutionKey>,
+    /// Closed, but not yet durably so: the store does not know them yet.
+    closing: HashMap<Arc<str>, i64>,
+    timers: BTreeSet<(i64, ExecutionKey)>,
+    batch: WriteBatch,
+    releases: Vec<Release>,
+    /// Time only grows, whatever the clock does.
+    now_ms: i64,
+    entropy: u64,
+}
+
+impl Shard {
+    pub(crate) fn new(
+        surroundings: Arc<Surroundings>,
+        itself: mpsc::Sender<Message>,
+        queued_requests: Arc<AtomicUsize>,
+        entropy: u64,
+    ) -> Self {
+        Shard {
+            surroundings,
+            itself,
+            queued_requests,
+            live: HashMap::new(),
+            by_arn: HashMap::new(),
+            closing: HashMap::new(),
+            timers: BTreeSet::new(),
+            batch: WriteBatch::new(),
+            releases: Vec::new(),
+            now_ms: i64::MIN,
+            entropy,
+        }
+    }
+
+    /// Loads a running execution after a start of the engine: its timers run again, its attempts are dispatched again
+    /// under the same names.
+    pub(crate) fn recover(&mut self, key: ExecutionKey) -> Result<(), ReadError> {
+        let executions = &self.surroundings.executions;
+        let corrupt = |reason: String| ReadError::Corrupt { keyspace: "executions.rows", reason };
+        let row = executions.row(key)?.ok_or_else(|| corrupt("a running execution has no row".into()))?;
+        let revision = self
+            .surroundings
+            .machines
+            .revision(row.revision)
+            .ok_or_else(|| corrupt(format!("the definition of {} is missing", row.info.execution_arn)))?;
+        let mut execution = Execution::new(row.info.clone());
+        executions.replay(key, |_, records| {
+            for record in &records {
+                execution.apply(&revision.program, record).map_err(|e| e.to_string())?;
+            }
+            execution.end_batch();
+            Ok(())
+        })?;
+        for dispatch in execution.in_flight(&revision.program) {
+            let request = task_request(&row.info, &dispatch);
+            self.releases.push(Release::Dispatch(key, Box::new(request), dispatch.scheduled_event));
+        }
+        if execution.wants_to_continue() {
+            self.releases.push(Release::Message(Message::Continue { key }));
+        }
+        self.by_arn.insert(row.info.execution_arn.clone(), key);
+        self.live.insert(key, Live { execution, revision, row, timer_ms: None });
+        self.set_timer(key);
+        Ok(())
+    }
+
+    /// Handles messages and timers until the engine stops.
+    pub(crate) fn run(mut self, inbox: &mpsc::Receiver<Message>) {
+        self.commit();
+        loop {
+            self.advance_clock();
+            match inbox.recv_timeout(self.sleep()) {
+                Ok(first) => {
+                    self.advance_clock();
+                    let mut next = Some(first);
+                    let mut handled = 0;
+                    while let Some(message) = next {
+                        if matches!(message, Message::Shutdown) {
+                            self.commit();
+                            return;
+                        }
+                        self.handle(message);
+                        handled += 1;
+                        next = if handled < ROUND_MESSAGES_MAX { inbox.try_recv().ok() } else { None };
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => self.advance_clock(),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+            self.fire_timers();
+            self.commit();
+        }
+    }
+
+    fn advance_clock(&mut self) {
+        self.now_ms = self.now_ms.max(self.surroundings.clock.now_ms());
+    }
+
+    fn sleep(&self) -> Duration {
+        let Some((due_ms, _)) = self.timers.first() else { return SLEEP_MAX };
+        let ms = u64::try_from(due_ms.saturating_sub(self.now_ms)).unwrap_or(0);
+        Duration::from_millis(ms).min(SLEEP_MAX)
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::Start(request) => {
+                self.queued_requests.fetch_sub(1, Ordering::Relaxed);
+                self.start(*request);
+            }
+            Message::Stop(request) => {
+                self.queued_requests.fetch_sub(1, Ordering::Relaxed);
+                self.stop(*request);
+            }
+            Message::TaskEnded { key, scheduled_event, reply } => {
+                self.command(key, Command::TaskEnded { scheduled_event, reply });
+            }
+            Message::Continue { key } => self.command(key, Command::Continue),
+            Message::Closed { execution_arn } => {
+                self.closing.remove(&execution_arn);
+            }
+            Message::Shutdown => {}
+        }
+    }
+
+    fn start(&mut self, request: StartRequest) {
+        let StartRequest { info, revision, input, trace_header, named, answer } = request;
+        let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info });
+        if named && let Some(known) = self.known(&info.execution_arn, &input).transpose() {
+            match known {
+                // The original may still be on its way to the disk; this round's batch comes after it.
+                Ok(started) => self.releases.push(Release::Start(answer, started)),
+                Err(error) => {
+                    let _ = answer.send(Err(error));
+                }
+            }
+            return;
+        }
+        let key = self.surroundings.executions.new_key();
+        let row = ExecutionRow { info: info.clone(), revision: revision.key, trace_header, outcome: None };
+        let mut execution = Execution::new(info.clone());
+        let moment = self.moment();
+        let number = execution.next_batch();
+        let decision = decide(&revision.program, &mut execution, Command::Start { input }, moment);
+        let mut live = Live { execution, revision, row, timer_ms: None };
+        live.row.outcome = outcome(&decision, self.now_ms);
+        self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
+        self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
+        let started = StartedExecution { execution_arn: info.execution_arn.clone(), start_ms: info.start_ms };
+        self.releases.push(Release::Start(answer, started));
+        self.release_effects(key, &live.row.info, decision.effects);
+        if live.row.outcome.is_some() {
+            self.closed(&info.execution_arn);
+        } else {
+            self.by_arn.insert(info.execution_arn.clone(), key);
+            self.live.insert(key, live);
+            self.set_timer(key);
+        }
+    }
+
+    /// What a second StartExecution under the same name gets; `None` where the name is free.
+    fn known(
+        &self,
+        execution_arn: &Arc<str>,
+        input: &Payload,
+    ) -> Result<Option<StartedExecution>, StartExecutionError> {
+        let exists = || StartExecutionError::AlreadyExists { execution_arn: execution_arn.clone() };
+        if let Some(live) = self.by_arn.get(execution_arn).and_then(|key| self.live.get(key)) {
+            let same = live.execution.input().is_some_and(|known| known.payload == *input);
+            let start_ms = live.row.info.start_ms;
+            return if same {
+                Ok(Some(StartedExecution { execution_arn: execution_arn.clone(), start_ms }))
+            } else {
+                Err(exists())
+            };
+        }
+        if self.closing.contains_key(execution_arn) {
+            return Err(exists());
+        }
+        match self.surroundings.executions.find(execution_arn) {
+            Ok(None) => Ok(None),
+            Ok(Some(_)) => Err(exists()),
+            Err(error) => Err(StartExecutionError::Read { reason: error.to_string() }),
+        }
+    }
+
+    fn stop(&mut self, request: StopRequest) {
+        let StopRequest { execution_arn, error, cause, answer } = request;
+        if let Some(key) = self.by_arn.get(&execution_arn).copied() {
+            self.command(key, Command::Stop { error, cause });
+            self.releases.push(Release::Stop(answer, self.now_ms));
+            return;
+        }
+        if let Some(stop_ms) = self.closing.get(&execution_arn) {
+            self.releases.push(Release::Stop(answer, *stop_ms));
+            return;
+        }
+        let result = match self.surroundings.executions.find(&execution_arn) {
+            Ok(Some((_, row))) => Ok(row.outcome.map_or(row.info.start_ms, |o| o.stop_ms)),
+            Ok(None) => Err(StopExecutionError::DoesNotExist { execution_arn }),
+            Err(error) => Err(StopExecutionError::Read { reason: error.to_string() }),
+        };
+        let _ = answer.send(result);
+    }
+
+    /// Lets the interpreter decide, and puts what happened into the round's batch.
+    fn command(&mut self, key: ExecutionKey, command: Command) {
+        let moment = self.moment();
+        let Some(live) = self.live.get_mut(&key) else { return };
+        let number = live.execution.next_batch();
+        let decision = decide(&live.revision.program, &mut live.execution, command, moment);
+        if decision.records.is_empty() {
+            // Nothing happened, but a cut run may still have to go on.
+            let info = live.row.info.clone();
+            self.release_effects(key, &info, decision.effects);
+            return;
+        }
+        let executions = &self.surroundings.executions;
+        executions.put_records(&mut self.batch, key, number, &decision.records);
+        let info = live.row.info.clone();
+        live.row.outcome = outcome(&decision, moment.now_ms);
+        if live.row.outcome.is_some() {
+            executions.put_closed(&mut self.batch, key, &live.row);
+        }
+        let closed = live.row.outcome.is_some();
+        self.release_effects(key, &info, decision.effects);
+        if closed {
+            if let Some(Live { timer_ms: Some(due_ms), .. }) = self.live.remove(&key) {
+                self.timers.remove(&(due_ms, key));
+            }
+            self.by_arn.remove(&info.execution_arn);
+            self.closed(&info.execution_arn);
+        } else {
+            self.set_timer(key);
+        }
+    }
+
+    fn closed(&mut self, execution_arn: &Arc<str>) {
+        self.closing.insert(execution_arn.clone(), self.now_ms);
+        self.releases.push(Release::Message(Message::Closed { execution_arn: execution_arn.clone() }));
+    }
+
+    fn release_effects(&mut self, key: ExecutionKey, info: &ExecutionInfo, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Dispatch(dispatch) => {
+                    let request = Box::new(task_request(info, &dispatch));
+                    self.releases.push(Release::Dispatch(key, request, dispatch.scheduled_event));
+                }
+                Effect::Cancel { scheduled_event } => {
+                    self.releases.push(Release::Cancel(key, scheduled_event))
+                }
+                Effect::Continue => self.releases.push(Release::Message(Message::Continue { key })),
+                Effect::Finished { status, .. } => {
+                    tracing::debug!(execution = %info.execution_arn, status = status.name(), "execution ended");
+                }
+            }
+        }
+    }
+
+    fn set_timer(&mut self, key: ExecutionKey) {
+        let Some(live) = self.live.get_mut(&key) else { return };
+        let due_ms = live.execution.next_due_ms();
+        if live.timer_ms == due_ms {
+            return;
+        }
+        if let Some(old) = live.timer_ms {
+            self.timers.remove(&(old, key));
+        }
+        live.timer_ms = due_ms;
+        if let Some(due_ms) = due_ms {
+            self.timers.insert((due_ms, key));
+        }
+    }
+
+    /// Fires what is due, in due order.
+    fn fire_timers(&mut self) {
+        for _ in 0..ROUND_TIMERS_MAX {
+            match self.timers.first().copied() {
+                Some((due_ms, key)) if due_ms <= self.now_ms => {
+                    self.timers.pop_first();
+                    if let Some(live) = self.live.get_mut(&key) {
+                        live.timer_ms = None;
+                    }
+                    self.command(key, Command::Tick);
+                    self.set_timer(key);
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn moment(&mut self) -> Moment {
+        // A Weyl sequence: every decision gets bits of its own; the interpreter mixes them.
+        self.entropy = self.entropy.wrapping_add(0xD1B5_4A32_D192_ED03);
+        Moment { now_ms: self.now_ms, entropy: self.entropy }
+    }
+
+    /// Hands the round to the store. Its releases follow once it is durable; the shard goes on meanwhile.
+    fn commit(&mut self) {
+        if self.batch.is_empty() && self.releases.is_empty() {
+            return;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let releases = std::mem::take(&mut self.releases);
+        let dispatcher = self.surroundings.dispatcher.clone();
+        let itself = self.itself.clone();
+        self.surroundings.store.commit_then(batch, move |result| {
+            for release in releases {
+                perform(release, &result, &dispatcher, &itself);
+            }
+        });
+    }
+}
+
+fn perform(
+    release: Release,
+    result: &Result<(), CommitError>,
+    dispatcher: &Arc<Dispatcher>,
+    shard: &mpsc::Sender<Message>,
+) {
+    match (release, result) {
+        (Release::Start(answer, started), Ok(())) => drop(answer.send(Ok(started))),
+        (Release::Start(answer, _), Err(error)) => {
+            drop(answer.send(Err(StartExecutionError::Commit(error.clone()))));
+        }
+        (Release::Stop(answer, stop_ms), Ok(())) => drop(answer.send(Ok(stop_ms))),
+        (Release::Stop(answer, _), Err(error)) => {
+            drop(answer.send(Err(StopExecutionError::Commit(error.clone()))))
+        }
+        (Release::Dispatch(key, request, scheduled_event), Ok(())) => {
+            dispatcher.dispatch((key, scheduled_event), *request, shard.clone());
+        }
+        (Release::Cancel(key, scheduled_event), Ok(())) => dispatcher.cancel((key, scheduled_event)),
+        (Release::Message(message), Ok(())) => drop(shard.send(message)),
+        // Nothing happens that is not durable.
+        (Release::Dispatch(..) | Release::Cancel(..) | Release::Message(_), Err(_)) => {}
+    }
+}
+
+/// How the decision ended the execution, if it did.
+fn outcome(decision: &Decision, stop_ms: i64) -> Option<Outcome> {
+    decision.effects.iter().find_map(|effect| match effect {
+        Effect::Finished { status, output, error, cause } => {
+            assert_ne!(*status, ExecutionStatus::Running, "what has finished does not run");
+            Some(Outcome {
+                status: *status,
+                stop_ms,
+                output: output.as_ref().map(|stored| (stored.batch, stored.index)),
+                error: error.clone(),
+                cause: cause.clone(),
+            })
+        }
+        _ => None,
+    })
+}
+
+fn task_request(info: &ExecutionInfo, dispatch: &TaskDispatch) -> TaskRequest {
+    TaskRequest {
+        attempt_id: format!("{}#{}", info.execution_arn, dispatch.scheduled_event).into(),
+        resource: dispatch.resource.clone(),
+        parameters: dispatch.parameters.payload.clone(),
+        execution_arn: info.execution_arn.clone(),
+        state_machine_arn: info.state_machine_arn.clone(),
+        role_arn: dispatch.credentials_role.clone().unwrap_or_else(|| info.role_arn.clone()),
+    }
+}

@@ -1,0 +1,303 @@
+//! The engine with a real store, its own threads and scripted tasks.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use stepwell_asl::payload::Payload;
+use stepwell_aws::{Account, BoxFuture};
+use stepwell_engine::machines::{Configurations, MachineRevision, Machines, NewMachine};
+use stepwell_engine::{
+    Engine, EngineOptions, ExecutionStatus, HistoryPage, StartExecution, StartExecutionError,
+    StopExecutionError, SystemClock,
+};
+use stepwell_integrations::{TaskOutcome, TaskRequest, TaskRunner};
+use stepwell_store::Store;
+use tokio::sync::{Notify, Semaphore};
+
+/// A task that waits for a permit, counts its attempts by id, and gives its parameters back.
+struct Gate {
+    permits: Semaphore,
+    attempts: Mutex<HashMap<String, usize>>,
+    asked: Notify,
+}
+
+impl Gate {
+    fn new(permits: usize) -> Arc<Self> {
+        Arc::new(Gate { permits: Semaphore::new(permits), attempts: Mutex::default(), asked: Notify::new() })
+    }
+
+    fn attempts(&self) -> HashMap<String, usize> {
+        self.attempts.lock().expect("no panic holds it").clone()
+    }
+
+    async fn wait_for_attempts(&self, count: usize) {
+        loop {
+            let asked = self.asked.notified();
+            if self.attempts().values().sum::<usize>() >= count {
+                return;
+            }
+            asked.await;
+        }
+    }
+}
+
+impl TaskRunner for Gate {
+    fn run(&self, request: TaskRequest) -> BoxFuture<'_, TaskOutcome> {
+        Box::pin(async move {
+            *self
+                .attempts
+                .lock()
+                .expect("no panic holds it")
+                .entry(request.attempt_id.to_string())
+                .or_default() += 1;
+            self.asked.notify_waiters();
+            match self.permits.acquire().await {
+                Ok(permit) => permit.forget(),
+                Err(_) => return TaskOutcome::Failed { error: Some("Closed".into()), cause: None },
+            }
+            TaskOutcome::Succeeded(request.parameters)
+        })
+    }
+}
+
+struct House {
+    engine: Engine,
+    store: Store,
+}
+
+fn open(dir: &Path, runner: Arc<dyn TaskRunner>, shards: usize) -> House {
+    let store = Store::open(dir).expect("the store opens");
+    let machines = Arc::new(Machines::open(&store, Account::default()).expect("the machines open"));
+    let options = EngineOptions {
+        account: Account::default(),
+        shards: NonZeroUsize::new(shards).expect("not zero"),
+        clock: Arc::new(SystemClock),
+    };
+    let runtime = tokio::runtime::Handle::current();
+    let engine = Engine::start(store.clone(), machines, runner, runtime, options).expect("the engine starts");
+    House { engine, store }
+}
+
+impl House {
+    fn machine(&self, name: &str, definition: &str) -> Arc<MachineRevision> {
+        let configurations =
+            Configurations { logging: "{}".into(), tracing: "{}".into(), encryption: "{}".into() };
+        let created = self.engine.machines().create(
+            NewMachine {
+                name: name.into(),
+                definition: definition.into(),
+                role_arn: "arn:aws:iam::000000000000:role/r".into(),
+                machine_type: stepwell_asl::MachineType::Standard,
+                configurations,
+                tags: Vec::new(),
+            },
+            1,
+        );
+        let arn = created.expect("the machine is created").arn;
+        self.engine.machines().current(&arn).expect("is there")
+    }
+
+    async fn start(
+        &self,
+        revision: &Arc<MachineRevision>,
+        name: Option<&str>,
+        input: &str,
+    ) -> Result<String, StartExecutionError> {
+        let request = StartExecution {
+            revision: revision.clone(),
+            name: name.map(str::to_owned),
+            input: Payload::parse(input).expect("the input is JSON"),
+            trace_header: None,
+        };
+        self.engine.start_execution(request).await.map(|started| started.execution_arn.to_string())
+    }
+
+    async fn ended(&self, arn: &str) -> (ExecutionStatus, Option<String>) {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        loop {
+            let description = self.engine.describe_execution(arn).expect("reads").expect("is there");
+            if description.row.status() != ExecutionStatus::Running {
+                return (description.row.status(), description.output.map(|o| o.text().to_string()));
+            }
+            assert!(std::time::Instant::now() < deadline, "{arn} still runs");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn event_ids(&self, arn: &str) -> Vec<u64> {
+        let page = HistoryPage { from_id: 1, reverse: false, limit: 100_000 };
+        self.engine.history(arn, page).expect("reads").expect("is there").iter().map(|e| e.id).collect()
+    }
+
+    /// Ends the engine as a crash would: what is in memory is lost.
+    fn lose(self) {
+        self.engine.shutdown();
+        drop(self.engine);
+        drop(self.store);
+    }
+}
+
+const TASK: &str = r#"{"StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","Next":"S"},"S":{"Type":"Succeed"}}}"#;
+const PASS: &str =
+    r#"{"StartAt":"P","States":{"P":{"Type":"Pass","Result":{"x":1},"ResultPath":"$.r","End":true}}}"#;
+
+#[tokio::test]
+async fn an_execution_runs_to_its_end_and_is_found() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let house = open(dir.path(), Gate::new(1), 2);
+    let machine = house.machine("m", TASK);
+    let arn = house.start(&machine, Some("e"), r#"{"a": 1.10}"#).await.expect("starts");
+    assert_eq!(arn, "arn:aws:states:us-east-1:000000000000:execution:m:e");
+    assert_eq!(house.ended(&arn).await, (ExecutionStatus::Succeeded, Some(r#"{"a": 1.10}"#.to_owned())));
+    assert_eq!(house.event_ids(&arn), (1..=9).collect::<Vec<_>>());
+    let page = HistoryPage { from_id: 0, reverse: true, limit: 2 };
+    let newest = house.engine.history(&arn, page).expect("reads").expect("is there");
+    assert_eq!(newest.iter().map(|e| e.id).collect::<Vec<_>>(), [9, 8]);
+    let listed = house.engine.list_executions(&machine.machine_arn, None, None, 10).expect("reads");
+    assert_eq!((listed.rows.len(), listed.next), (1, None));
+    let running = house
+        .engine
+        .list_executions(&machine.machine_arn, Some(ExecutionStatus::Running), None, 10)
+        .expect("reads");
+    assert!(running.rows.is_empty());
+    house.lose();
+}
+
+#[tokio::test]
+async fn a_name_is_one_execution_also_after_a_crash() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let gate = Gate::new(0);
+    let house = open(dir.path(), gate.clone(), 3);
+    let machine = house.machine("m", TASK);
+    let arn = house.start(&machine, Some("e"), r#"{"a":1}"#).await.expect("starts");
+    assert_eq!(house.start(&machine, Some("e"), r#"{ "a": 1 }"#).await.expect("is the same"), arn);
+    let other = house.start(&machine, Some("e"), r#"{"a":2}"#).await;
+    assert!(matches!(other, Err(StartExecutionError::AlreadyExists { .. })), "{other:?}");
+    gate.wait_for_attempts(1).await;
+    house.lose();
+
+    let gate = Gate::new(1);
+    let house = open(dir.path(), gate, 3);
+    let machine = house.engine.machines().current(&machine.machine_arn).expect("is there");
+    assert!(house.start(&machine, Some("e"), r#"{"a":2}"#).await.is_err());
+    assert_eq!(house.ended(&arn).await.0, ExecutionStatus::Succeeded);
+    let closed = house.start(&machine, Some("e"), r#"{"a":1}"#).await;
+    assert!(matches!(closed, Err(StartExecutionError::AlreadyExists { .. })), "{closed:?}");
+    house.lose();
+}
+
+#[tokio::test]
+async fn a_task_in_flight_is_dispatched_again_under_the_same_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = Gate::new(0);
+    let house = open(dir.path(), first.clone(), 1);
+    let machine = house.machine("m", TASK);
+    let arn = house.start(&machine, None, "{}").await.expect("starts");
+    first.wait_for_attempts(1).await;
+    house.lose();
+
+    // Another number of shards than before: an execution is not tied to one.
+    let second = Gate::new(1);
+    let house = open(dir.path(), second.clone(), 4);
+    assert_eq!(house.ended(&arn).await.0, ExecutionStatus::Succeeded);
+    assert_eq!(first.attempts(), second.attempts());
+    assert_eq!(house.event_ids(&arn), (1..=9).collect::<Vec<_>>());
+    house.lose();
+}
+
+#[tokio::test]
+async fn many_executions_at_once_all_end_and_page_in_order() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let house = open(dir.path(), Gate::new(0), 2);
+    let machine = house.machine("m", PASS);
+    let starts: Vec<_> = (0..500)
+        .map(|i| {
+            let (engine, revision) = (house.engine.clone(), machine.clone());
+            let input = Payload::parse(r#"{"a":[1,2,3]}"#).expect("the input is JSON");
+            let request = StartExecution { revision, name: Some(format!("e{i}")), input, trace_header: None };
+            tokio::spawn(async move { engine.start_execution(request).await })
+        })
+        .collect();
+    for start in starts {
+        let started = start.await.expect("no panic").expect("starts");
+        let (status, output) = house.ended(&started.execution_arn).await;
+        assert_eq!(
+            (status, output.as_deref()),
+            (ExecutionStatus::Succeeded, Some(r#"{"a":[1,2,3],"r":{"x":1}}"#))
+        );
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = house
+            .engine
+            .list_executions(&machine.machine_arn, Some(ExecutionStatus::Succeeded), after.as_ref(), 77)
+            .expect("reads");
+        assert!(page.rows.len() <= 77);
+        seen.extend(page.rows.iter().map(|row| row.outcome.as_ref().expect("has ended").stop_ms));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 500);
+    assert!(seen.is_sorted_by(|a, b| a >= b), "newest first");
+    house.lose();
+}
+
+#[tokio::test]
+async fn stopping_aborts_and_gives_the_task_up() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let gate = Gate::new(0);
+    let house = open(dir.path(), gate.clone(), 1);
+    let machine = house.machine("m", TASK);
+    let arn = house.start(&machine, None, "{}").await.expect("starts");
+    gate.wait_for_attempts(1).await;
+    let stopped = house.engine.stop_execution(&arn, Some("Why".into()), None).await.expect("stops");
+    assert_eq!(house.ended(&arn).await.0, ExecutionStatus::Aborted);
+    assert_eq!(house.engine.stop_execution(&arn, None, None).await.expect("is stopped"), stopped);
+    let missing =
+        house.engine.stop_execution("arn:aws:states:us-east-1:000000000000:execution:m:no", None, None).await;
+    assert!(matches!(missing, Err(StopExecutionError::DoesNotExist { .. })), "{missing:?}");
+    house.lose();
+}
+
+#[tokio::test]
+async fn a_machine_that_loops_ends_at_the_history_limit_and_others_run_meanwhile() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let house = open(dir.path(), Gate::new(0), 1);
+    let looping = house.machine(
+        "loop",
+        r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"C"},"C":{"Type":"Choice","Choices":[{"Variable":"$.stop","IsPresent":true,"Next":"E"}],"Default":"A"},"E":{"Type":"Succeed"}}}"#,
+    );
+    let arn = house.start(&looping, None, "{}").await.expect("starts");
+    let quick = house.machine("quick", PASS);
+    let other = house.start(&quick, None, "{}").await.expect("starts");
+    assert_eq!(house.ended(&other).await.0, ExecutionStatus::Succeeded);
+    assert_eq!(house.ended(&arn).await.0, ExecutionStatus::Failed);
+    let ids = house.event_ids(&arn);
+    assert_eq!(ids, (1..=25_000).collect::<Vec<_>>());
+    let cause = house
+        .engine
+        .describe_execution(&arn)
+        .expect("reads")
+        .expect("is there")
+        .row
+        .outcome
+        .expect("ended")
+        .cause;
+    assert_eq!(cause.as_deref(), Some("The execution reached the maximum number of history events (25000)."));
+    house.lose();
+}
+
+#[tokio::test]
+async fn an_input_over_the_limit_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let house = open(dir.path(), Gate::new(0), 1);
+    let machine = house.machine("m", PASS);
+    let input = format!("\"{}\"", "x".repeat(262_144));
+    let refused = house.start(&machine, None, &input).await;
+    assert!(matches!(refused, Err(StartExecutionError::InputTooLarge)), "{refused:?}");
+    house.lose();
+}

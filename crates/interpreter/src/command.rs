@@ -1,0 +1,109 @@
+//! What goes into [`crate::decide`] and what comes out.
+
+use std::sync::Arc;
+
+use stepwell_asl::payload::Payload;
+use stepwell_asl::program::Resource;
+
+use crate::event::{Record, Stored, ThreadId};
+use crate::execution::ExecutionStatus;
+
+/// Time and chance, the two things a decision cannot take from itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub now_ms: i64,
+    /// 64 random bits; all randomness of the decision is drawn from them.
+    pub entropy: u64,
+}
+
+/// Something happened to an execution.
+#[derive(Debug)]
+pub enum Command {
+    /// It begins, with this input. The first command of every execution.
+    Start {
+        /// Any JSON document of at most [`crate::limits::PAYLOAD_BYTES_MAX`] bytes.
+        input: Payload,
+    },
+    /// Time has come for what was due ([`crate::Execution::next_due_ms`]).
+    Tick,
+    /// A run of states that was cut for fairness goes on ([`Effect::Continue`]).
+    Continue,
+    /// An attempt at a task ended.
+    TaskEnded {
+        /// Id of its `…Scheduled` event. A result for an attempt that is no longer waited for changes nothing.
+        scheduled_event: u64,
+        /// How.
+        reply: TaskReply,
+    },
+    /// StopExecution.
+    Stop {
+        /// As the caller gave it.
+        error: Option<Arc<str>>,
+        /// As the caller gave it.
+        cause: Option<Arc<str>>,
+    },
+}
+
+/// How an attempt at a task ended.
+#[derive(Debug, Clone)]
+pub enum TaskReply {
+    /// With a result.
+    Succeeded(Payload),
+    /// With an error that `Retry` and `Catch` may name.
+    Failed {
+        /// Its name.
+        error: Option<Arc<str>>,
+        /// Its explanation.
+        cause: Option<Arc<str>>,
+    },
+}
+
+/// What a command led to.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// What happened, already applied to the execution; to be stored as one.
+    pub records: Vec<Record>,
+    /// What to do once the records are durable.
+    pub effects: Vec<Effect>,
+}
+
+/// What leaves an execution. Performed only after the records of its decision are durable.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Call a task.
+    Dispatch(TaskDispatch),
+    /// Nobody waits for this attempt any more.
+    Cancel {
+        /// Id of its `…Scheduled` event.
+        scheduled_event: u64,
+    },
+    /// Hand in [`Command::Continue`] when the others on the shard have had their turn.
+    Continue,
+    /// The execution has ended.
+    Finished {
+        /// Not `RUNNING`.
+        status: ExecutionStatus,
+        /// Only with `SUCCEEDED`.
+        output: Option<Stored>,
+        /// Where the status has one.
+        error: Option<Arc<str>>,
+        /// Where the status has one.
+        cause: Option<Arc<str>>,
+    },
+}
+
+/// One attempt to be made.
+#[derive(Debug, Clone)]
+pub struct TaskDispatch {
+    /// The branch that waits.
+    pub thread: ThreadId,
+    /// Id of the `…Scheduled` event; names the attempt, also after a crash.
+    pub scheduled_event: u64,
+    /// What to call.
+    pub resource: Resource,
+    /// With what.
+    pub parameters: Stored,
+    /// `Credentials.RoleArn`, where the state has it.
+    pub credentials_role: Option<Arc<str>>,
+}

@@ -1,0 +1,72 @@
+//! The surroundings of an evaluation: the context object, variables and entropy of one visit of a state.
+
+use std::cell::{Cell, OnceCell};
+
+use stepwell_asl::environment::Environment;
+use stepwell_asl::timestamp::Timestamp;
+use stepwell_asl::value::{Object, Value};
+
+use crate::execution::{Execution, Thread, Visit};
+
+/// Built per decision step; the context object only when an expression looks at it.
+pub(crate) struct Surroundings<'a> {
+    pub execution: &'a Execution,
+    pub thread: &'a Thread,
+    pub visit: &'a Visit,
+    pub state_name: &'a str,
+    /// Task and Map states show `State.RetryCount`.
+    pub shows_retry_count: bool,
+    /// Each evaluation of a decision draws further numbers from the command's entropy.
+    pub entropy: &'a Cell<u64>,
+    pub context: OnceCell<Value>,
+}
+
+impl Environment for Surroundings<'_> {
+    fn context(&self) -> &Value {
+        self.context.get_or_init(|| self.build_context())
+    }
+
+    fn variable(&self, name: &str) -> Option<&Value> {
+        self.thread.variables.get(name).map(|stored| stored.payload.value())
+    }
+
+    fn random_u64(&self) -> u64 {
+        // SplitMix64: every state of the counter gives a well mixed number.
+        let state = self.entropy.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.entropy.set(state);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+impl Surroundings<'_> {
+    fn build_context(&self) -> Value {
+        let info = &self.execution.info;
+        let time = |ms| Value::from(Timestamp::from_epoch_ms(ms).to_iso8601());
+        let mut execution = Object::new();
+        execution.insert("Id", info.execution_arn.clone());
+        if let Some(input) = &self.execution.input {
+            execution.insert("Input", input.payload.value().clone());
+        }
+        execution.insert("StartTime", time(info.start_ms));
+        execution.insert("Name", info.name.clone());
+        execution.insert("RoleArn", info.role_arn.clone());
+        execution.insert("RedriveCount", 0);
+        let mut machine = Object::new();
+        machine.insert("Id", info.state_machine_arn.clone());
+        machine.insert("Name", info.state_machine_name.clone());
+        let mut state = Object::new();
+        state.insert("Name", self.state_name);
+        state.insert("EnteredTime", time(self.visit.entered_ms));
+        if self.shows_retry_count {
+            state.insert("RetryCount", i64::from(self.visit.retry_count()));
+        }
+        let mut context = Object::new();
+        context.insert("Execution", execution);
+        context.insert("StateMachine", machine);
+        context.insert("State", state);
+        context.into()
+    }
+}

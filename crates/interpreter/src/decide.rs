@@ -1,0 +1,382 @@
+//! [`decide`]: from a command to the records of what happens and the effects that follow.
+
+use std::cell::{Cell, OnceCell};
+use std::sync::Arc;
+
+use stepwell_asl::environment::StatesError;
+use stepwell_asl::payload::Payload;
+use stepwell_asl::program::{Program, State, StateKind};
+
+use crate::command::{Command, Decision, Effect, Moment, TaskReply};
+use crate::context::Surroundings;
+use crate::event::{EventDetails, HistoryEvent, PrivateRecord, Record, StateType, Stored, ThreadId};
+use crate::execution::{DueWhat, Execution, ExecutionStatus, Position};
+use crate::limits::{CAUSE_CHARS_MAX, DECISION_RECORDS_MAX, ERROR_CHARS_MAX, HISTORY_EVENTS_MAX};
+use crate::retry::Failure;
+use crate::states;
+
+/// Decides what `command` leads to, applies it to `execution`, and runs every state that needs nobody else.
+///
+/// Ends for every input: after about [`DECISION_RECORDS_MAX`] records it stops with [`Effect::Continue`], and no
+/// history grows beyond [`HISTORY_EVENTS_MAX`]. A command that means nothing to the execution (it is closed, the
+/// attempt is over, nothing is due) gives an empty decision.
+pub fn decide(program: &Program, execution: &mut Execution, command: Command, moment: Moment) -> Decision {
+    let mut deciding = Deciding {
+        program,
+        execution,
+        now_ms: moment.now_ms,
+        entropy: Cell::new(moment.entropy),
+        decision: Decision::default(),
+        new_payloads: 0,
+    };
+    deciding.command(command);
+    deciding.run();
+    let decision = deciding.decision;
+    if !decision.records.is_empty() {
+        execution.end_batch();
+    }
+    decision
+}
+
+/// Why a state's work stops short.
+pub(crate) enum Stop {
+    /// The state fails with an error of the language.
+    Failed(StatesError),
+    /// The execution is over: the history is full.
+    Over,
+}
+
+impl From<StatesError> for Stop {
+    fn from(error: StatesError) -> Self {
+        Stop::Failed(error)
+    }
+}
+
+/// One decision under way.
+pub(crate) struct Deciding<'a> {
+    pub program: &'a Program,
+    pub execution: &'a mut Execution,
+    pub now_ms: i64,
+    entropy: Cell<u64>,
+    decision: Decision,
+    /// Payloads that this decision's batch stores so far.
+    new_payloads: u32,
+}
+
+impl<'a> Deciding<'a> {
+    fn command(&mut self, command: Command) {
+        if self.execution.status != ExecutionStatus::Running {
+            return;
+        }
+        match command {
+            Command::Start { input } if self.execution.last_event_id == 0 => {
+                let input = self.store(input);
+                let role_arn = self.execution.info.role_arn.clone();
+                let _ = self.emit(ThreadId::MAIN, EventDetails::ExecutionStarted { input, role_arn });
+            }
+            Command::Start { .. } | Command::Continue => {}
+            Command::Tick => self.tick(),
+            Command::TaskEnded { scheduled_event, reply } => self.task_ended(scheduled_event, reply),
+            Command::Stop { error, cause } => {
+                self.finish(
+                    ThreadId::MAIN,
+                    EventDetails::ExecutionAborted { error: cut_error(error), cause: cut_cause(cause) },
+                );
+            }
+        }
+    }
+
+    /// Handles everything that is due, earliest first.
+    fn tick(&mut self) {
+        while let Some((due_ms, what)) = self.execution.due.first().copied() {
+            if due_ms > self.now_ms || self.over_budget() {
+                return;
+            }
+            let before = self.decision.records.len();
+            match what {
+                DueWhat::Execution => {
+                    self.finish(ThreadId::MAIN, EventDetails::ExecutionTimedOut { error: None, cause: None });
+                    return;
+                }
+                DueWhat::Thread(thread) => {
+                    let done = states::due(self, thread);
+                    self.settle(thread, done);
+                }
+            }
+            assert!(
+                self.decision.records.len() > before,
+                "what is due leads to a record, or it would be due for ever"
+            );
+        }
+    }
+
+    fn task_ended(&mut self, scheduled_event: u64, reply: TaskReply) {
+        let waiting = self.execution.threads.iter().find_map(|(id, thread)| {
+            thread.attempt().is_some_and(|a| a.scheduled_event == scheduled_event).then_some(*id)
+        });
+        if let Some(thread) = waiting {
+            let done = states::task::ended(self, thread, reply);
+            self.settle(thread, done);
+        }
+    }
+
+    /// Runs until every chain waits for somebody, or the budget is spent.
+    fn run(&mut self) {
+        while self.execution.status == ExecutionStatus::Running {
+            let Some(thread) = self.next_ready() else { break };
+            if self.over_budget() {
+                self.decision.effects.push(Effect::Continue);
+                break;
+            }
+            let done = self.step(thread);
+            self.settle(thread, done);
+        }
+        self.start_scheduled();
+    }
+
+    fn next_ready(&self) -> Option<ThreadId> {
+        self.execution.threads.iter().find_map(|(id, thread)| {
+            let ready = match &thread.position {
+                Position::Between { .. } => true,
+                Position::In(visit) => visit.is_ready(),
+            };
+            ready.then_some(*id)
+        })
+    }
+
+    fn over_budget(&self) -> bool {
+        self.decision.records.len() >= DECISION_RECORDS_MAX
+    }
+
+    fn step(&mut self, thread: ThreadId) -> Result<(), Stop> {
+        let program = self.program;
+        match &self.execution.threads[&thread].position {
+            Position::Between { next: Some(state), input } => {
+                let (state, input) = (program.state(*state), input.clone());
+                let state_type = state_type(state);
+                self.emit(thread, EventDetails::StateEntered { state_type, name: state.name.clone(), input })
+            }
+            Position::Between { next: None, input } => {
+                let output = input.clone();
+                self.finish(thread, EventDetails::ExecutionSucceeded { output });
+                Ok(())
+            }
+            Position::In(visit) => states::work(self, thread, program.state(visit.state)),
+        }
+    }
+
+    /// What AWS writes last: the tasks that were scheduled in this decision, in order, have started.
+    fn start_scheduled(&mut self) {
+        let scheduled: Vec<ThreadId> = self
+            .execution
+            .threads
+            .iter()
+            .filter(|(_, thread)| thread.attempt().is_some_and(|attempt| !attempt.started))
+            .map(|(id, _)| *id)
+            .collect();
+        for thread in scheduled {
+            let done = states::task::started(self, thread);
+            self.settle(thread, done);
+            let dispatch = self.execution.threads.get(&thread).and_then(|t| t.dispatch(thread, self.program));
+            self.decision.effects.extend(dispatch.map(Effect::Dispatch));
+        }
+    }
+
+    /// A state could not do its work: `States.Runtime` ends the execution whatever Retry and Catch say; every other
+    /// error is theirs first.
+    fn settle(&mut self, thread: ThreadId, done: Result<(), Stop>) {
+        let mut done = done;
+        // Recovering can fail in its turn (a catcher's ResultPath that does not fit), but only once.
+        for may_recover in [true, false] {
+            let Err(Stop::Failed(error)) = done else { return };
+            let cause: Arc<str> = self.cause_text(thread, &error).into();
+            let (error, cause) = (Some(Arc::from(error.error)), cut_cause(Some(cause)));
+            let program = self.program;
+            let visited =
+                self.execution.threads.get(&thread).and_then(|t| t.visit()).map(|visit| visit.state);
+            match visited {
+                Some(state) if may_recover && error.as_deref() != Some("States.Runtime") => {
+                    let failure = Failure { error, cause, is_heartbeat: false };
+                    done = states::recover::recover(self, thread, program.state(state), failure);
+                }
+                _ => {
+                    self.finish(thread, EventDetails::ExecutionFailed { error, cause });
+                    return;
+                }
+            }
+        }
+    }
+
+    /// AWS's cause: with the state and the event at which it was entered, where the error is one that says so.
+    pub(crate) fn cause_text(&self, thread: ThreadId, error: &StatesError) -> String {
+        let visit = self.execution.threads.get(&thread).and_then(|t| t.visit());
+        match visit {
+            Some(visit) if error.names_state => format!(
+                "An error occurred while executing the state '{}' (entered at the event id #{}). {}",
+                self.program.state(visit.state).name,
+                visit.entered_event,
+                error.cause
+            ),
+            _ => error.cause.clone(),
+        }
+    }
+
+    /// Ends the execution with the terminal event `details`.
+    pub(crate) fn finish(&mut self, thread: ThreadId, details: EventDetails) {
+        let in_flight: Vec<u64> =
+            self.execution.threads.values().filter_map(|t| t.attempt()).map(|a| a.scheduled_event).collect();
+        let (status, output, error, cause) = match &details {
+            EventDetails::ExecutionSucceeded { output } => {
+                (ExecutionStatus::Succeeded, Some(output.clone()), None, None)
+            }
+            EventDetails::ExecutionAborted { error, cause } => {
+                (ExecutionStatus::Aborted, None, error.clone(), cause.clone())
+            }
+            EventDetails::ExecutionTimedOut { error, cause } => {
+                (ExecutionStatus::TimedOut, None, error.clone(), cause.clone())
+            }
+            EventDetails::ExecutionFailed { error, cause } => {
+                (ExecutionStatus::Failed, None, error.clone(), cause.clone())
+            }
+            _ => unreachable!("only terminal events end an execution"),
+        };
+        if self.emit(thread, details).is_ok() {
+            self.finished(in_flight, Effect::Finished { status, output, error, cause });
+        }
+    }
+
+    fn finished(&mut self, in_flight: Vec<u64>, finished: Effect) {
+        // Attempts that this very decision scheduled were never dispatched; cancelling them does no harm.
+        self.decision.effects.retain(|e| !matches!(e, Effect::Continue | Effect::Dispatch(_)));
+        let cancels = in_flight.into_iter().map(|scheduled_event| Effect::Cancel { scheduled_event });
+        self.decision.effects.extend(cancels);
+        self.decision.effects.push(finished);
+    }
+
+    /// Tells that nobody waits for the attempt any more.
+    pub(crate) fn cancel(&mut self, scheduled_event: u64) {
+        self.decision.effects.push(Effect::Cancel { scheduled_event });
+    }
+
+    /// Lets an event happen. Where it would be the last that the history holds and does not end the execution, the
+    /// execution fails in its place.
+    pub(crate) fn emit(&mut self, thread: ThreadId, details: EventDetails) -> Result<(), Stop> {
+        let id = self.execution.last_event_id + 1;
+        if id >= HISTORY_EVENTS_MAX && !details.is_terminal() {
+            let in_flight = self
+                .execution
+                .threads
+                .values()
+                .filter_map(|t| t.attempt())
+                .map(|a| a.scheduled_event)
+                .collect();
+            let error: Option<Arc<str>> = Some("States.Runtime".into());
+            let cause: Option<Arc<str>> = Some(
+                format!("The execution reached the maximum number of history events ({HISTORY_EVENTS_MAX}).")
+                    .into(),
+            );
+            self.record(self.event(
+                id,
+                thread,
+                EventDetails::ExecutionFailed { error: error.clone(), cause: cause.clone() },
+            ));
+            self.finished(
+                in_flight,
+                Effect::Finished { status: ExecutionStatus::Failed, output: None, error, cause },
+            );
+            return Err(Stop::Over);
+        }
+        let event = self.event(id, thread, details);
+        self.record(event);
+        Ok(())
+    }
+
+    fn event(&self, id: u64, thread: ThreadId, details: EventDetails) -> Record {
+        let previous_event_id = match &details {
+            EventDetails::ExecutionStarted { .. }
+            | EventDetails::ExecutionAborted { .. }
+            | EventDetails::ExecutionTimedOut { .. } => 0,
+            _ => self.execution.threads.get(&thread).map_or(0, |t| t.last_event),
+        };
+        Record::Event(HistoryEvent { id, previous_event_id, timestamp_ms: self.now_ms, thread, details })
+    }
+
+    /// Notes something that no history shows.
+    pub(crate) fn note(&mut self, record: PrivateRecord) {
+        self.record(Record::Private(record));
+    }
+
+    fn record(&mut self, record: Record) {
+        let applied = self.execution.apply(self.program, &record);
+        debug_assert_eq!(applied, Ok(()), "what is decided fits the execution: {record:?}");
+        self.decision.records.push(record);
+    }
+
+    /// A place in the journal for `payload`: a new one in this decision's batch.
+    pub(crate) fn store(&mut self, payload: Payload) -> Stored {
+        let index = self.new_payloads;
+        self.new_payloads += 1;
+        Stored { batch: self.execution.batch, index, payload }
+    }
+
+    /// The place of `payload` where it is one of `known`, unchanged; else a new one.
+    pub(crate) fn store_unless(&mut self, payload: Payload, known: &[&Stored]) -> Stored {
+        match known.iter().find(|stored| stored.payload.is_same(&payload)) {
+            Some(stored) => (*stored).clone(),
+            None => self.store(payload),
+        }
+    }
+
+    /// The surroundings in which the expressions of the state that `thread` visits are evaluated.
+    pub(crate) fn surroundings<'b>(&'b self, thread: ThreadId, state: &'b State) -> Surroundings<'b> {
+        let thread = &self.execution.threads[&thread];
+        let visit = thread.visit().expect("a state that works is being visited");
+        Surroundings {
+            execution: self.execution,
+            thread,
+            visit,
+            state_name: &state.name,
+            shows_retry_count: matches!(state.kind, StateKind::Task(_)),
+            entropy: &self.entropy,
+            context: OnceCell::new(),
+        }
+    }
+
+    /// 64 random bits.
+    pub(crate) fn random_u64(&self, thread: ThreadId, state: &State) -> u64 {
+        stepwell_asl::environment::Environment::random_u64(&self.surroundings(thread, state))
+    }
+}
+
+/// The type of `state` as its events name it.
+pub(crate) fn state_type(state: &State) -> StateType {
+    match &state.kind {
+        StateKind::Pass(_) => StateType::Pass,
+        StateKind::Task(_) => StateType::Task,
+        StateKind::Choice(_) => StateType::Choice,
+        StateKind::Wait(_) => StateType::Wait,
+        StateKind::Succeed(_) => StateType::Succeed,
+        StateKind::Fail(_) => StateType::Fail,
+    }
+}
+
+/// An error name within AWS's length.
+pub(crate) fn cut_error(error: Option<Arc<str>>) -> Option<Arc<str>> {
+    error.map(|text| cut(text, ERROR_CHARS_MAX))
+}
+
+/// A cause within AWS's length.
+pub(crate) fn cut_cause(cause: Option<Arc<str>>) -> Option<Arc<str>> {
+    cause.map(|text| cut(text, CAUSE_CHARS_MAX))
+}
+
+fn cut(text: Arc<str>, chars_max: usize) -> Arc<str> {
+    // Bytes are at least as many as characters: most texts need no counting.
+    if text.len() <= chars_max {
+        return text;
+    }
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => text[..end].into(),
+        None => text,
+    }
+}

@@ -1,0 +1,20 @@
+//! Every bound of an execution, in one place. Source: AWS Step Functions service quotas.
+
+/// Bytes of UTF-8 that the input, output or result of a state or task may have.
+pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+
+/// Events that a history may have; the last of them is then `ExecutionFailed`.
+pub const HISTORY_EVENTS_MAX: u64 = 25_000;
+
+/// Characters of an `error`; longer ones are cut.
+pub const ERROR_CHARS_MAX: usize = 256;
+
+/// Characters of a `cause`; longer ones are cut.
+pub const CAUSE_CHARS_MAX: usize = 32_768;
+
+/// Records that one decision makes at the most (about); a longer run of states goes on with the next command, so that
+/// a machine that loops does not hold up the other executions of its shard.
+pub const DECISION_RECORDS_MAX: usize = 2_000;
+
+/// Bytes that all variables of an execution may have together.
+pub const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;

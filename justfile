@@ -1,0 +1,41 @@
+# Everyday commands. `just` lists them.
+
+default:
+    @just --list
+
+# Build the binary.
+build:
+    cargo build --release --bin stepwell
+
+# Everything that CI checks.
+ci:
+    .ci/run
+
+# All tests.
+test *ARGS:
+    ./test {{ARGS}}
+
+# Formatting and lints.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Rewrite the expectations of the data-driven tests; review the diff like code.
+bless:
+    BLESS=1 cargo test -p stepwell-conformance --test spec
+
+# The recordings from AWS, with every difference spelled out.
+conformance:
+    CONFORMANCE_VERBOSE=1 cargo test -p stepwell-conformance --test families -- --nocapture
+
+# Kill the server at random moments; ROUNDS says how often.
+kill ROUNDS="50":
+    STEPWELL_KILL_ROUNDS={{ROUNDS}} cargo test -p stepwell --test kill -- --nocapture
+
+# Benchmarks.
+bench:
+    cargo bench --workspace
+
+# Build and run the three workflows of examples/.
+run:
+    ./run
