@@ -32,4 +32,19 @@ impl StatesError {
     pub fn runtime(cause: impl Into<String>) -> Self {
         StatesError { error: "States.Runtime", cause: cause.into(), names_state: true }
     }
+
+    /// A value came out larger than any payload may be.
+    pub(crate) fn too_large() -> Self {
+        StatesError {
+            error: "States.DataLimitExceeded",
+            cause: "The result exceeds the maximum number of bytes service limit.".into(),
+            names_state: true,
+        }
+    }
+
+    /// A value came out nested deeper than JSON text may be.
+    pub(crate) fn too_deep() -> Self {
+        let limit = crate::json::MAX_DEPTH;
+        StatesError::runtime(format!("The result is nested more than {limit} levels deep."))
+    }
 }

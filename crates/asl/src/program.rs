@@ -17,6 +17,8 @@ pub struct Program {
     pub comment: Option<Arc<str>>,
     /// `TimeoutSeconds` of the machine, 1 to 99,999,999.
     pub timeout_seconds: Option<u32>,
+    /// `QueryLanguage` of the machine, which states without their own have.
+    pub query_language: QueryLanguage,
     /// The first state.
     pub start_at: StateId,
     /// All states, those of nested containers included; [`StateId`] is the index.
@@ -49,8 +51,31 @@ pub struct State {
     pub name: Arc<str>,
     /// `Comment`.
     pub comment: Option<Arc<str>>,
+    /// The language of its expressions.
+    pub query_language: QueryLanguage,
     /// What it does.
     pub kind: StateKind,
+}
+
+/// The language of paths or expressions in a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum QueryLanguage {
+    /// `JSONPath`
+    #[default]
+    JsonPath,
+    /// `JSONata`
+    Jsonata,
+}
+
+impl QueryLanguage {
+    /// `JSONPath` or `JSONata`, as in the `QueryLanguage` field.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QueryLanguage::JsonPath => "JSONPath",
+            QueryLanguage::Jsonata => "JSONata",
+        }
+    }
 }
 
 /// The type of a state with its fields.
@@ -125,32 +150,50 @@ pub struct Assign(pub Template);
 /// `Pass`.
 #[derive(Debug)]
 pub struct Pass {
+    /// `InputPath`.
     pub input_path: PathField,
+    /// `Parameters`.
     pub parameters: Option<Template>,
+    /// `Result`: replaces the input after `Parameters`.
     pub result: Option<Value>,
+    /// `ResultPath`.
     pub result_path: ResultPath,
+    /// `OutputPath`.
     pub output_path: PathField,
+    /// `Assign`.
     pub assign: Option<Assign>,
+    /// `Next` or `End`.
     pub transition: Transition,
 }
 
 /// `Task`.
 #[derive(Debug)]
 pub struct Task {
+    /// `Resource`.
     pub resource: Resource,
+    /// `InputPath`.
     pub input_path: PathField,
+    /// `Parameters`.
     pub parameters: Option<Template>,
+    /// `Credentials`.
     pub credentials: Option<Template>,
+    /// `ResultSelector`.
     pub result_selector: Option<Template>,
+    /// `ResultPath`.
     pub result_path: ResultPath,
+    /// `OutputPath`.
     pub output_path: PathField,
+    /// `Assign`.
     pub assign: Option<Assign>,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`.
     pub timeout: Option<SecondsField>,
     /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
     pub heartbeat: Option<SecondsField>,
+    /// `Retry`, in order.
     pub retry: Vec<Retrier>,
+    /// `Catch`, in order.
     pub catch: Vec<Catcher>,
+    /// `Next` or `End`.
     pub transition: Transition,
 }
 
@@ -208,9 +251,13 @@ pub enum IntegrationPattern {
 /// `Choice`.
 #[derive(Debug)]
 pub struct Choice {
+    /// `InputPath`.
     pub input_path: PathField,
+    /// `OutputPath`.
     pub output_path: PathField,
+    /// `Choices`, in order.
     pub rules: Vec<ChoiceRule>,
+    /// `Default`.
     pub default: Option<StateId>,
     /// The state's own `Assign`, used when `Default` is taken.
     pub assign: Option<Assign>,
@@ -219,18 +266,26 @@ pub struct Choice {
 /// One member of `Choices`.
 #[derive(Debug)]
 pub struct ChoiceRule {
+    /// What must hold.
     pub condition: Condition,
+    /// `Next`.
     pub next: StateId,
+    /// `Assign`.
     pub assign: Option<Assign>,
 }
 
 /// `Wait`.
 #[derive(Debug)]
 pub struct Wait {
+    /// `InputPath`.
     pub input_path: PathField,
+    /// `OutputPath`.
     pub output_path: PathField,
+    /// `Seconds`, `SecondsPath`, `Timestamp` or `TimestampPath`.
     pub until: WaitUntil,
+    /// `Assign`.
     pub assign: Option<Assign>,
+    /// `Next` or `End`.
     pub transition: Transition,
 }
 
@@ -250,14 +305,18 @@ pub enum WaitUntil {
 /// `Succeed`.
 #[derive(Debug)]
 pub struct Succeed {
+    /// `InputPath`.
     pub input_path: PathField,
+    /// `OutputPath`.
     pub output_path: PathField,
 }
 
 /// `Fail`.
 #[derive(Debug)]
 pub struct Fail {
+    /// `Error` or `ErrorPath`.
     pub error: Option<FailText>,
+    /// `Cause` or `CausePath`.
     pub cause: Option<FailText>,
 }
 
@@ -273,6 +332,7 @@ pub enum FailText {
 /// A member of `Retry`.
 #[derive(Debug, Clone)]
 pub struct Retrier {
+    /// `ErrorEquals`: names of errors.
     pub error_equals: Vec<Arc<str>>,
     /// Default 1.
     pub interval_seconds: u32,
@@ -280,7 +340,9 @@ pub struct Retrier {
     pub max_attempts: u32,
     /// Default 2.0, at least 1.0.
     pub backoff_rate: f64,
+    /// `MaxDelaySeconds`: no delay is longer.
     pub max_delay_seconds: Option<u32>,
+    /// `JitterStrategy`.
     pub jitter_strategy: JitterStrategy,
 }
 
@@ -297,8 +359,12 @@ pub enum JitterStrategy {
 /// A member of `Catch`.
 #[derive(Debug)]
 pub struct Catcher {
+    /// `ErrorEquals`: names of errors.
     pub error_equals: Vec<Arc<str>>,
+    /// `ResultPath`.
     pub result_path: ResultPath,
+    /// `Assign`.
     pub assign: Option<Assign>,
+    /// `Next`.
     pub next: StateId,
 }

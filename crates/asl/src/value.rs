@@ -37,6 +37,12 @@ impl Object {
         Object::default()
     }
 
+    /// An object without members and with room for `capacity` of them.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Object(IndexMap::with_capacity(capacity))
+    }
+
     /// The member `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
@@ -51,6 +57,11 @@ impl Object {
     /// Removes the member `name`; the others keep their order.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
         self.0.shift_remove(name)
+    }
+
+    /// The member `name`, made by `make` where it is missing.
+    pub(crate) fn entry_or_insert(&mut self, name: &Arc<str>, make: impl FnOnce() -> Value) -> &mut Value {
+        self.0.entry(name.clone()).or_insert_with(make)
     }
 
     /// Number of members.
@@ -232,6 +243,49 @@ impl Value {
             Value::String(_) => "string",
             Value::Array(_) => "array",
             Value::Object(_) => "object",
+        }
+    }
+
+    /// Whether arrays and objects are nested in it more than `limit` deep. What makes a value out of others must ask
+    /// before it passes the value on: everything that walks a value relies on [`crate::json::MAX_DEPTH`].
+    #[must_use]
+    pub fn is_nested_deeper_than(&self, limit: usize) -> bool {
+        let is_container = |v: &Value| matches!(v, Value::Array(_) | Value::Object(_));
+        match (self, limit.checked_sub(1)) {
+            (Value::Array(_) | Value::Object(_), None) => true,
+            (Value::Array(elements), Some(rest)) => {
+                elements.iter().any(|v| is_container(v) && v.is_nested_deeper_than(rest))
+            }
+            (Value::Object(members), Some(rest)) => {
+                members.iter().any(|(_, v)| is_container(v) && v.is_nested_deeper_than(rest))
+            }
+            _ => false,
+        }
+    }
+
+    /// About how long the JSON text is in bytes, escapes not counted; nothing if it is longer than `limit`, in which
+    /// case only as much was looked at.
+    #[must_use]
+    pub fn approximate_json_len(&self, limit: usize) -> Option<usize> {
+        let left = self.take_json_len(limit)?;
+        Some(limit - left)
+    }
+
+    /// What is left of `budget` bytes after this value.
+    fn take_json_len(&self, budget: usize) -> Option<usize> {
+        match self {
+            Value::Null | Value::Bool(_) => budget.checked_sub(4),
+            Value::Number(Number::Text(text)) => budget.checked_sub(text.len()),
+            Value::Number(_) => budget.checked_sub(1),
+            Value::String(text) => budget.checked_sub(text.len() + 2),
+            Value::Array(elements) => elements.iter().try_fold(budget.checked_sub(2)?, |left, element| {
+                element.take_json_len(left.checked_sub(1)?)
+            }),
+            Value::Object(members) => {
+                members.iter().try_fold(budget.checked_sub(2)?, |left, (name, value)| {
+                    value.take_json_len(left.checked_sub(name.len() + 4)?)
+                })
+            }
         }
     }
 

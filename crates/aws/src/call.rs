@@ -77,6 +77,8 @@ pub struct Fault {
     pub namespace: Option<&'static str>,
     /// Further members of the error body (`reason`, `resourceName`, `CancellationReasons` …).
     pub members: Map<String, Value>,
+    /// Extra response headers that belong to the error (`x-amzn-query-error` of SQS …).
+    pub headers: Vec<(String, String)>,
     /// The request id, where the service gave one.
     pub request_id: Option<String>,
 }
@@ -91,6 +93,7 @@ impl Fault {
             status: 400,
             namespace: None,
             members: Map::new(),
+            headers: Vec::new(),
             request_id: None,
         }
     }
@@ -107,6 +110,15 @@ impl Fault {
     pub fn in_namespace(mut self, namespace: &'static str) -> Self {
         self.namespace = Some(namespace);
         self
+    }
+
+    /// The code of a service that once spoke the query protocol, where it differs from the exception's name
+    /// (`AWS.SimpleQueueService.NonExistentQueue` for `QueueDoesNotExist`): the part before `;` of the header
+    /// `x-amzn-query-error`, else [`Fault::code`]. SDKs and Step Functions causes show this one.
+    #[must_use]
+    pub fn query_code(&self) -> &str {
+        let header = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-amzn-query-error"));
+        header.and_then(|(_, value)| value.split(';').next()).unwrap_or(&self.code)
     }
 
     /// A failure of ours, status 500; `message` must hold nothing secret.

@@ -3,6 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use stepwell_asl::timestamp::Timestamp;
+
+/// When every run starts: 2024-06-01T00:00:00Z.
+pub const START_MS: i64 = 1_717_200_000_000;
 
 /// One recorded execution.
 #[derive(Debug, Clone)]
@@ -15,6 +19,10 @@ pub struct Case {
     pub input: String,
     /// The role, as the recording names it.
     pub role_arn: String,
+    /// The state machine's name.
+    pub machine_name: String,
+    /// The execution's name.
+    pub execution_name: String,
     /// Replies of tasks in the order of scheduling.
     pub replies: Vec<Value>,
     /// What stands for outside resources.
@@ -64,6 +72,9 @@ fn read(file: &Path) -> Option<Case> {
         for (token, about) in placeholders {
             match (about["bound_by"].as_str(), about["example"].as_str()) {
                 (Some("runner"), Some(example)) => replacements.push((token.clone(), example.to_owned())),
+                (Some("runner"), None) if about["kind"] == "timestamp" => {
+                    replacements.push((token.clone(), instant(about)));
+                }
                 _ => engine_tokens.push(token.clone()),
             }
         }
@@ -75,14 +86,18 @@ fn read(file: &Path) -> Option<Case> {
     for (token, _) in &replacements {
         engine_tokens.retain(|t| t != token);
     }
-    let role_arn = placeholders
-        .as_object()
-        .and_then(|p| {
-            p.iter().find(|(_, about)| about["kind"] == "role_arn" && about["bound_by"] == "runner")
-        })
-        .and_then(|(_, about)| about["example"].as_str())
-        .unwrap_or("arn:aws:iam::111111111111:role/conformance")
-        .to_owned();
+    let chosen = |wanted: &dyn Fn(&str, &Value) -> bool| {
+        let found = placeholders.as_object()?.iter().find(|(token, about)| wanted(token, about))?;
+        found.1["example"].as_str().map(str::to_owned)
+    };
+    let role_arn = chosen(&|token, _| token == "snf_role_arn")
+        .or_else(|| chosen(&|_, about| about["kind"] == "role_arn" && about["bound_by"] == "runner"))
+        .unwrap_or_else(|| "arn:aws:iam::111111111111:role/conformance".into());
+    let machine_name =
+        chosen(&|_, about| about["kind"] == "state_machine_name").unwrap_or_else(|| "machine".into());
+    let execution_name = chosen(&|token, _| token == "<ExecArnPart_0idx>")
+        .or_else(|| chosen(&|_, a| a["kind"] == "execution_name"));
+    let execution_name = execution_name.unwrap_or_else(|| "execution".into());
     replace(&mut raw, &replacements);
     let definition = match &raw["definition"] {
         Value::String(text) => text.clone(),
@@ -93,6 +108,8 @@ fn read(file: &Path) -> Option<Case> {
         definition,
         input: raw["input_text"].as_str().expect("a case has an input").to_owned(),
         role_arn,
+        machine_name,
+        execution_name,
         replies: raw["recorded_task_replies"].as_array().cloned().unwrap_or_default(),
         mocks: raw["mocks"].as_array().cloned().unwrap_or_default(),
         expected: raw["expected"].clone(),
@@ -100,6 +117,15 @@ fn read(file: &Path) -> Option<Case> {
         engine_tokens,
         concurrent: raw["concurrent_branches"] == true || raw["expected"]["history_normalised"].is_string(),
     })
+}
+
+/// A time that lies as far from the start as the recording's did, written as it was.
+fn instant(about: &Value) -> String {
+    let seconds = about["offset_seconds_from_start"].as_i64().unwrap_or(0);
+    let text = Timestamp::from_epoch_ms(START_MS + seconds * 1000).to_iso8601();
+    let tail =
+        about["format_example"].as_str().and_then(|example| example.get("2024-06-01T00:00:00".len()..));
+    format!("{}{}", &text["".len().."2024-06-01T00:00:00".len()], tail.unwrap_or("Z"))
 }
 
 fn texts(value: &Value) -> Vec<String> {

@@ -34,7 +34,7 @@ pub fn difference(case: &Case, ran: &Ran) -> Option<String> {
     }
     let history = expected.get("history").filter(|h| h.is_array())?;
     let actual: Vec<Value> =
-        ran.history().iter().map(|event| stepwell_server::history::event_json(event, true)).collect();
+        ran.history().iter().map(|event| stepwell_server::history::event(event, true)).collect();
     matching.difference("history", history, &json!(actual))
 }
 

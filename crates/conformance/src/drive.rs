@@ -61,15 +61,25 @@ pub struct Asked<'a> {
 /// again after a crash would.
 pub type Answer<'a, E> = &'a mut dyn FnMut(&Asked<'_>) -> Result<Option<TaskReply>, E>;
 
+/// What the clock does when nobody has anything to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Time {
+    /// It jumps to what is due next.
+    Jumps,
+    /// It stands, and the run is over: for executions that are looked at while they wait.
+    Stands,
+}
+
 /// Runs an execution from its start.
 pub fn run<E>(
     program: &Program,
     info: &Arc<ExecutionInfo>,
     input: Payload,
+    time: Time,
     answer: Answer<'_, E>,
 ) -> Result<Ran, E> {
     let commands = VecDeque::from([Command::Start { input }]);
-    go(program, Execution::new(info.clone()), info.start_ms, Vec::new(), commands, answer)
+    go(program, Execution::new(info.clone()), (info.start_ms, time), Vec::new(), commands, answer)
 }
 
 /// Goes on with an execution of which `batches` were stored when everything else was lost.
@@ -102,13 +112,13 @@ pub fn resume<E>(
     if execution.wants_to_continue() {
         commands.push_back(Command::Continue);
     }
-    go(program, execution, now_ms, batches.to_vec(), commands, answer)
+    go(program, execution, (now_ms, Time::Jumps), batches.to_vec(), commands, answer)
 }
 
 fn go<E>(
     program: &Program,
     mut execution: Execution,
-    mut now_ms: i64,
+    (mut now_ms, time): (i64, Time),
     batches: Vec<Vec<Record>>,
     mut commands: VecDeque<Command>,
     answer: Answer<'_, E>,
@@ -117,11 +127,11 @@ fn go<E>(
     for _ in 0..ROUNDS_MAX {
         let command = match (commands.pop_front(), execution.next_due_ms()) {
             (Some(command), _) => command,
-            (None, Some(due_ms)) => {
+            (None, Some(due_ms)) if time == Time::Jumps => {
                 now_ms = now_ms.max(due_ms);
                 Command::Tick
             }
-            (None, None) => break,
+            (None, _) => break,
         };
         // The same chance for the same batch, whether before or after a crash.
         let moment = Moment { now_ms, entropy: u64::from(execution.next_batch()) };
@@ -178,7 +188,7 @@ pub fn describe(start_ms: i64, batches: &[Vec<Record>]) -> Vec<String> {
     for record in batches.iter().flatten() {
         match record {
             Record::Event(event) => {
-                let json = stepwell_server::history::event_json(event, true);
+                let json = stepwell_server::history::event(event, true);
                 let mut line = format!(
                     "{}<{} {}",
                     event.id,

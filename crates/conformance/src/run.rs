@@ -7,11 +7,8 @@ use serde_json::{Value, json};
 use stepwell_asl::payload::Payload;
 use stepwell_interpreter::{ExecutionInfo, TaskDispatch, TaskReply};
 
-use crate::case::Case;
+use crate::case::{Case, START_MS};
 use crate::drive::{self, Asked, Ran};
-
-/// 2024-06-01T00:00:00Z
-const START_MS: i64 = 1_717_200_000_000;
 
 /// Why a case could not be run at all.
 #[derive(Debug)]
@@ -28,17 +25,26 @@ pub fn run(case: &Case) -> Result<Ran, Unreached> {
         stepwell_asl::compile(&case.definition).map_err(|d| Unreached::Definition(format!("{d:?}")))?;
     let input = Payload::parse(case.input.as_str()).map_err(|e| Unreached::Definition(e.to_string()))?;
     let info = ExecutionInfo {
-        execution_arn: "arn:aws:states:us-east-1:111111111111:execution:machine:execution".into(),
-        name: "execution".into(),
-        state_machine_arn: "arn:aws:states:us-east-1:111111111111:stateMachine:machine".into(),
-        state_machine_name: "machine".into(),
+        execution_arn: format!(
+            "arn:aws:states:us-east-1:111111111111:execution:{}:{}",
+            case.machine_name, case.execution_name
+        )
+        .into(),
+        name: case.execution_name.as_str().into(),
+        state_machine_arn: format!(
+            "arn:aws:states:us-east-1:111111111111:stateMachine:{}",
+            case.machine_name
+        )
+        .into(),
+        state_machine_name: case.machine_name.as_str().into(),
         role_arn: case.role_arn.as_str().into(),
         region: "us-east-1".into(),
         start_ms: START_MS,
         timeout_s: program.timeout_seconds,
     };
     let script = Script::new(case);
-    drive::run(&program, &Arc::new(info), input, &mut |asked| script.answer(asked))
+    let time = if case.expected["status"] == "RUNNING" { drive::Time::Stands } else { drive::Time::Jumps };
+    drive::run(&program, &Arc::new(info), input, time, &mut |asked| script.answer(asked))
 }
 
 /// What the tasks of a case answer.
@@ -110,8 +116,13 @@ fn recorded(reply: &Value) -> Result<Option<TaskReply>, Unreached> {
         other => Some(Arc::from(other.to_string().as_str())),
     };
     match reply["type"].as_str() {
+        // A result that is no object is recorded as its JSON text.
         Some("success") => {
-            Ok(Some(TaskReply::Succeeded(Payload::from_known_json(reply["output"].to_string()))))
+            let output = match &reply["output"] {
+                Value::String(text) if Payload::parse(text.as_str()).is_ok() => text.clone(),
+                output => output.to_string(),
+            };
+            Ok(Some(TaskReply::Succeeded(Payload::from_known_json(output))))
         }
         Some("failure") => {
             Ok(Some(TaskReply::Failed { error: text(&reply["error"]), cause: text(&reply["cause"]) }))

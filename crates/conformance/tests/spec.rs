@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
-use stepwell_conformance::drive::{self, Asked};
+use stepwell_conformance::case::START_MS;
+use stepwell_conformance::drive::{self, Asked, Time};
 use stepwell_interpreter::{ExecutionInfo, TaskReply};
-
-const START_MS: i64 = 1_717_200_000_000;
 
 /// A `##` section of a specification file with its fenced blocks.
 struct Spec {
@@ -90,7 +89,7 @@ fn happens(spec: &Spec) -> Vec<String> {
     });
     let input = Payload::parse(spec.input.as_str()).expect("the input is JSON");
     let mut script = |asked: &Asked<'_>| Ok::<_, ()>(answer(&spec.tasks, asked));
-    let ran = drive::run(&program, &info, input, &mut script).expect("the script answers");
+    let ran = drive::run(&program, &info, input, Time::Jumps, &mut script).expect("the script answers");
     let lines = drive::describe(START_MS, &ran.batches);
     for kept in 1..ran.batches.len() {
         let resumed =

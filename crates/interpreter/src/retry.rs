@@ -23,7 +23,7 @@ impl Failure {
         }
         error_equals.iter().any(|name| match &**name {
             name if name == error => true,
-            "States.ALL" => error != "States.DataLimitExceeded",
+            "States.ALL" => true,
             "States.TaskFailed" => !matches!(error, "States.Timeout" | "States.DataLimitExceeded"),
             "States.HeartbeatTimeout" => self.is_heartbeat,
             _ => false,
@@ -103,7 +103,7 @@ mod tests {
             ("States.Timeout", "States.TaskFailed", false),
             ("States.Timeout", "States.ALL", true),
             ("States.Timeout", "States.HeartbeatTimeout", false),
-            ("States.DataLimitExceeded", "States.ALL", false),
+            ("States.DataLimitExceeded", "States.ALL", true),
             ("States.DataLimitExceeded", "States.TaskFailed", false),
             ("States.DataLimitExceeded", "States.DataLimitExceeded", true),
             ("States.Runtime", "States.ALL", false),

@@ -1,11 +1,15 @@
 //! `Wait`: the chain rests until a time; a time that has passed is no wait at all.
 
+use stepwell_asl::environment::StatesError;
 use stepwell_asl::fields::WaitTarget;
 use stepwell_asl::program::{State, Wait};
 
 use super::{Exit, assignments, target};
 use crate::decide::{Deciding, Stop};
 use crate::event::{PrivateRecord, ThreadId};
+
+/// The longest wait that AWS accepts: seconds that fit a signed 32-bit number.
+const DELAY_MS_MAX: i64 = i32::MAX as i64 * 1000;
 
 pub(super) fn work(
     deciding: &mut Deciding<'_>,
@@ -23,6 +27,9 @@ pub(super) fn work(
         WaitTarget::At(timestamp) => timestamp.epoch_ms(),
     };
     drop(surroundings);
+    if due_ms.saturating_sub(deciding.now_ms) > DELAY_MS_MAX {
+        return Err(Stop::Failed(StatesError::runtime("Wait state delay is too long.")));
+    }
     if due_ms <= deciding.now_ms {
         return leave(deciding, thread, state, wait);
     }

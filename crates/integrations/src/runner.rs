@@ -1,0 +1,184 @@
+//! [`Integrations`]: the registry of services and the way from a Task's resource to the file that knows it.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::panic::{self, AssertUnwindSafe};
+use std::pin::pin;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::task::Poll;
+
+use stepwell_asl::payload::Payload;
+use stepwell_asl::program::{Resource, ResourceKind};
+use stepwell_aws::{BoxFuture, Service};
+
+use crate::catalog;
+use crate::failure::Failure;
+use crate::parameters::{self, Api};
+use crate::services;
+use crate::support::supports;
+use crate::task::{TaskOutcome, TaskRequest, TaskRunner};
+
+/// Largest result of a task in bytes of its JSON text. Source: quota "Maximum input or output size".
+const RESULT_BYTES_MAX: usize = 262_144;
+
+/// Runs tasks against the services registered with it.
+///
+/// Services may be registered at any time, also after the engine has got it: Step Functions itself, which nested
+/// executions call, exists only when the engine does.
+#[derive(Default)]
+pub struct Integrations {
+    services: RwLock<BTreeMap<String, Registered>>,
+}
+
+enum Registered {
+    Owned(Arc<dyn Service>),
+    Weak(Weak<dyn Service>),
+}
+
+impl Integrations {
+    /// Without any service.
+    #[must_use]
+    pub fn new() -> Self {
+        Integrations::default()
+    }
+
+    /// Registers `service` under its own name (`lambda`, `dynamodb`, `sqs`, `sns`, `events`, `states`) in place of the
+    /// one that had it.
+    pub fn register(&self, service: Arc<dyn Service>) {
+        let name = service.name().to_owned();
+        self.insert(name, Registered::Owned(service));
+    }
+
+    /// The same for a service that itself holds this registry (Step Functions does, through its engine): without
+    /// keeping it alive. Once it is gone its tasks fail as if it had never been registered.
+    pub fn register_weak(&self, service: &Arc<dyn Service>) {
+        self.insert(service.name().to_owned(), Registered::Weak(Arc::downgrade(service)));
+    }
+
+    /// The service registered as `name`.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<Arc<dyn Service>> {
+        let services = self.services.read().unwrap_or_else(PoisonError::into_inner);
+        match services.get(name)? {
+            Registered::Owned(service) => Some(Arc::clone(service)),
+            Registered::Weak(service) => service.upgrade(),
+        }
+    }
+
+    fn insert(&self, name: String, service: Registered) {
+        self.services.write().unwrap_or_else(PoisonError::into_inner).insert(name, service);
+    }
+
+    async fn attempt(&self, request: &TaskRequest) -> Result<Payload, Failure> {
+        supports(&request.resource).map_err(|unsupported| Failure::runtime(unsupported.to_string()))?;
+        let result = match Target::of(&request.resource.kind) {
+            Some(Target::Function) => {
+                services::lambda::call_function(&*self.required("lambda", request)?, request).await?
+            }
+            Some(Target::Sdk { service, api }) => {
+                services::aws_sdk::call(&*self.required(service.registry, request)?, service, api, request)
+                    .await?
+            }
+            Some(Target::Optimized(api)) => {
+                services::call(&*self.required(api.resource_type, request)?, api, request).await?
+            }
+            // `supports` has refused it.
+            None => {
+                return Err(Failure::runtime(format!(
+                    "The resource '{}' is not supported",
+                    request.resource.arn
+                )));
+            }
+        };
+        within_limit(result, &request.resource)
+    }
+
+    fn required(&self, name: &str, request: &TaskRequest) -> Result<Arc<dyn Service>, Failure> {
+        self.service(name).ok_or_else(|| {
+            let variable = catalog::registered(name).map_or("", |s| s.endpoint_variable);
+            Failure::runtime(format!(
+                "The resource '{}' needs the service '{name}', which is neither embedded nor configured: start the \
+                 server with --endpoint {name}=URL, --endpoint {name}=aws or AWS_ENDPOINT_URL_{variable} set",
+                request.resource.arn
+            ))
+        })
+    }
+}
+
+impl TaskRunner for Integrations {
+    fn run(&self, request: TaskRequest) -> BoxFuture<'_, TaskOutcome> {
+        Box::pin(async move {
+            tracing::debug!(attempt = %request.attempt_id, resource = %request.resource.arn, "task called");
+            let result = without_panic(self.attempt(&request)).await.unwrap_or_else(|| {
+                tracing::error!(attempt = %request.attempt_id, resource = %request.resource.arn, "task panicked");
+                Err(Failure::runtime(format!(
+                    "Stepwell failed while it ran the resource '{}'; its log says more",
+                    request.resource.arn
+                )))
+            });
+            match result {
+                Ok(result) => TaskOutcome::Succeeded(result),
+                Err(failure) => {
+                    tracing::debug!(attempt = %request.attempt_id, error = %failure.error, "task failed");
+                    failure.into_outcome()
+                }
+            }
+        })
+    }
+}
+
+/// Runs `attempt`; `None` where it panicked. A service that breaks its promise must fail the attempt: an attempt
+/// without an end would leave its execution waiting for ever.
+async fn without_panic<T>(attempt: impl Future<Output = T>) -> Option<T> {
+    let mut attempt = pin!(attempt);
+    poll_fn(|context| match panic::catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}
+
+/// Where a resource leads.
+enum Target<'a> {
+    /// A function named by its own ARN.
+    Function,
+    /// An API of an `aws-sdk` integration.
+    Sdk { service: &'static catalog::ServiceNames, api: &'a str },
+    /// An API of an optimized integration.
+    Optimized(&'static Api),
+}
+
+impl<'a> Target<'a> {
+    fn of(kind: &'a ResourceKind) -> Option<Target<'a>> {
+        match kind {
+            ResourceKind::LambdaFunction => Some(Target::Function),
+            ResourceKind::Activity => None,
+            ResourceKind::Service { resource_type, api, .. } => {
+                match resource_type.strip_prefix("aws-sdk:") {
+                    Some(service) => {
+                        catalog::sdk_resource(service).map(|service| Target::Sdk { service, api })
+                    }
+                    None => parameters::optimized(resource_type, api).map(Target::Optimized),
+                }
+            }
+        }
+    }
+}
+
+fn within_limit(result: Payload, resource: &Resource) -> Result<Payload, Failure> {
+    if result.byte_len() <= RESULT_BYTES_MAX { Ok(result) } else { Err(too_large(resource)) }
+}
+
+/// `States.DataLimitExceeded`, naming the function's ARN or the integration.
+fn too_large(resource: &Resource) -> Failure {
+    let name = match &resource.kind {
+        ResourceKind::Service { resource_type, .. } => resource_type,
+        ResourceKind::LambdaFunction | ResourceKind::Activity => &resource.arn,
+    };
+    Failure::new(
+        "States.DataLimitExceeded",
+        format!(
+            "The state/task '{name}' returned a result with a size exceeding the maximum number of bytes service limit."
+        ),
+    )
+}
