@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use stepwell_asl::Program;
 use stepwell_asl::payload::Payload;
+use stepwell_asl::program::ResourceKind;
 use stepwell_interpreter::{
     Command, Effect, EventDetails, Execution, ExecutionInfo, ExecutionStatus, HistoryEvent, Moment,
     PrivateRecord, Record, TaskDispatch, TaskReply, decide,
@@ -57,9 +58,48 @@ pub struct Asked<'a> {
     pub dispatch: &'a TaskDispatch,
 }
 
-/// What tasks answer; `None` is never. Must give the same answer to the same question, as a task that is dispatched
-/// again after a crash would.
-pub type Answer<'a, E> = &'a mut dyn FnMut(&Asked<'_>) -> Result<Option<TaskReply>, E>;
+/// How a task behaves.
+#[derive(Debug, Default)]
+pub struct Behaviour {
+    /// A worker takes it, under this name.
+    pub worker_name: Option<Arc<str>>,
+    /// What the call that submits a job or passes a token on is answered.
+    pub submitted: Option<Payload>,
+    /// How it ends; `None` is never.
+    pub end: Option<TaskReply>,
+}
+
+impl Behaviour {
+    /// It just ends, or never does.
+    #[must_use]
+    pub fn of(end: Option<TaskReply>) -> Self {
+        Behaviour { end, ..Behaviour::default() }
+    }
+
+    fn commands(self, dispatch: &TaskDispatch) -> Vec<Command> {
+        let scheduled_event = dispatch.scheduled_event;
+        let mut commands = Vec::new();
+        let is_activity = matches!(dispatch.resource.kind, ResourceKind::Activity);
+        if is_activity && (self.worker_name.is_some() || self.end.is_some()) {
+            commands.push(Command::ActivityStarted { scheduled_event, worker_name: self.worker_name });
+        }
+        let was_submitted = self.submitted.is_some();
+        if let Some(output) = self.submitted {
+            commands.push(Command::TaskSubmitted { scheduled_event, output });
+        }
+        if let Some(reply) = self.end {
+            commands.push(if is_activity || was_submitted {
+                Command::TokenEnded { scheduled_event, reply }
+            } else {
+                Command::CallEnded { scheduled_event, reply }
+            });
+        }
+        commands
+    }
+}
+
+/// What tasks do. Must say the same for the same question, as a task that is dispatched again after a crash would.
+pub type Answer<'a, E> = &'a mut dyn FnMut(&Asked<'_>) -> Result<Behaviour, E>;
 
 /// What the clock does when nobody has anything to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,9 +145,7 @@ pub fn resume<E>(
     }
     let mut commands = VecDeque::new();
     for dispatch in execution.in_flight(program) {
-        if let Some(reply) = answer(&asked(&events(batches), &dispatch))? {
-            commands.push_back(Command::TaskEnded { scheduled_event: dispatch.scheduled_event, reply });
-        }
+        commands.extend(answer(&asked(&events(batches), &dispatch))?.commands(&dispatch));
     }
     if execution.wants_to_continue() {
         commands.push_back(Command::Continue);
@@ -142,12 +180,7 @@ fn go<E>(
         for effect in decision.effects {
             match effect {
                 Effect::Dispatch(dispatch) => {
-                    if let Some(reply) = answer(&asked(&ran.history(), &dispatch))? {
-                        commands.push_back(Command::TaskEnded {
-                            scheduled_event: dispatch.scheduled_event,
-                            reply,
-                        });
-                    }
+                    commands.extend(answer(&asked(&ran.history(), &dispatch))?.commands(&dispatch));
                 }
                 Effect::Continue => commands.push_back(Command::Continue),
                 Effect::Cancel { .. } => {}
@@ -169,7 +202,9 @@ fn asked<'a>(history: &[HistoryEvent], dispatch: &'a TaskDispatch) -> Asked<'a> 
             EventDetails::StateEntered { name, .. } if event.thread == dispatch.thread => {
                 state = name.to_string()
             }
-            EventDetails::TaskScheduled { .. } | EventDetails::LambdaFunctionScheduled { .. } => {
+            EventDetails::TaskScheduled { .. }
+            | EventDetails::ActivityScheduled { .. }
+            | EventDetails::LambdaFunctionScheduled { .. } => {
                 let count = counts.entry(state.clone()).or_insert(0);
                 nth = *count;
                 *count += 1;
@@ -223,6 +258,16 @@ pub fn describe(start_ms: i64, batches: &[Vec<Record>]) -> Vec<String> {
             }
             Record::Private(PrivateRecord::RetryScheduled { retrier, due_ms, .. }) => {
                 lines.push(format!("(retrier {retrier} at @{})", seconds(due_ms - start_ms)));
+            }
+            Record::Private(PrivateRecord::HeartbeatReceived { at_ms, .. }) => {
+                lines.push(format!("(heartbeat at @{})", seconds(at_ms - start_ms)));
+            }
+            Record::Private(PrivateRecord::ThreadStarted { index, .. }) => {
+                lines.push(format!("(child {index} begins)"))
+            }
+            Record::Private(PrivateRecord::BranchSucceeded { .. }) => lines.push("(branch ends)".to_owned()),
+            Record::Private(PrivateRecord::ChildrenFailed { failing_event, .. }) => {
+                lines.push(format!("(children fail by {failing_event})"));
             }
         }
     }

@@ -8,7 +8,7 @@ use stepwell_asl::payload::Payload;
 use stepwell_interpreter::{ExecutionInfo, TaskDispatch, TaskReply};
 
 use crate::case::{Case, START_MS};
-use crate::drive::{self, Asked, Ran};
+use crate::drive::{self, Asked, Behaviour, Ran};
 
 /// Why a case could not be run at all.
 #[derive(Debug)]
@@ -63,14 +63,20 @@ impl<'a> Script<'a> {
         Script { case, replies }
     }
 
-    /// `None`: the task never answers.
-    fn answer(&self, asked: &Asked<'_>) -> Result<Option<TaskReply>, Unreached> {
+    fn answer(&self, asked: &Asked<'_>) -> Result<Behaviour, Unreached> {
         let reply = self.replies.get(asked.state.as_str()).and_then(|replies| replies.get(asked.nth));
         // That a result is too large is for the engine to find out.
-        match reply.filter(|reply| reply["reply"]["error"] != "States.DataLimitExceeded") {
-            Some(reply) => recorded(&reply["reply"]),
-            None => self.mock(asked.dispatch),
-        }
+        let Some(reply) = reply.filter(|reply| reply["reply"]["error"] != "States.DataLimitExceeded") else {
+            return self.mock(asked.dispatch).map(Behaviour::of);
+        };
+        let submitted = match &reply["submitted_output"] {
+            Value::Null => None,
+            output => Some(Payload::from_known_json(output.to_string())),
+        };
+        let worker = self.case.expected["history"].as_array().and_then(|history| {
+            history.iter().find_map(|event| event["activityStartedEventDetails"]["workerName"].as_str())
+        });
+        Ok(Behaviour { worker_name: worker.map(Arc::from), submitted, end: recorded(&reply["reply"])? })
     }
 
     /// For tasks whose result the recording does not hold.

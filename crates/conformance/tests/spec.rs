@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
 use stepwell_conformance::case::START_MS;
-use stepwell_conformance::drive::{self, Asked, Time};
+use stepwell_conformance::drive::{self, Asked, Behaviour, Time};
 use stepwell_interpreter::{ExecutionInfo, TaskReply};
 
 /// A `##` section of a specification file with its fenced blocks.
@@ -88,7 +88,7 @@ fn happens(spec: &Spec) -> Vec<String> {
         timeout_s: program.timeout_seconds,
     });
     let input = Payload::parse(spec.input.as_str()).expect("the input is JSON");
-    let mut script = |asked: &Asked<'_>| Ok::<_, ()>(answer(&spec.tasks, asked));
+    let mut script = |asked: &Asked<'_>| Ok::<_, ()>(Behaviour::of(answer(&spec.tasks, asked)));
     let ran = drive::run(&program, &info, input, Time::Jumps, &mut script).expect("the script answers");
     let lines = drive::describe(START_MS, &ran.batches);
     for kept in 1..ran.batches.len() {

@@ -215,7 +215,7 @@ impl Shard {
                 self.stop(*request);
             }
             Message::TaskEnded { key, scheduled_event, reply } => {
-                self.command(key, Command::TaskEnded { scheduled_event, reply });
+                self.command(key, Command::CallEnded { scheduled_event, reply });
             }
             Message::Continue { key } => self.command(key, Command::Continue),
             Message::Closed { execution_arn } => {

@@ -29,12 +29,39 @@ pub enum Command {
     Tick,
     /// A run of states that was cut for fairness goes on ([`Effect::Continue`]).
     Continue,
-    /// An attempt at a task ended.
-    TaskEnded {
-        /// Id of its `…Scheduled` event. A result for an attempt that is no longer waited for changes nothing.
+    /// The call of an attempt was answered. That ends the attempt, unless it waits for a task token or a job: then a
+    /// result is what was submitted.
+    CallEnded {
+        /// Id of its `…Scheduled` event. An answer for an attempt that is no longer waited for changes nothing.
         scheduled_event: u64,
         /// How.
         reply: TaskReply,
+    },
+    /// The call of a `.sync` attempt was answered; the job it began is waited for ([`Command::CallEnded`]).
+    TaskSubmitted {
+        /// Id of its `…Scheduled` event.
+        scheduled_event: u64,
+        /// The answer.
+        output: Payload,
+    },
+    /// A worker has taken an activity's task.
+    ActivityStarted {
+        /// Id of its `…Scheduled` event.
+        scheduled_event: u64,
+        /// `workerName` of GetActivityTask.
+        worker_name: Option<Arc<str>>,
+    },
+    /// SendTaskSuccess or SendTaskFailure.
+    TokenEnded {
+        /// Id of its `…Scheduled` event.
+        scheduled_event: u64,
+        /// How.
+        reply: TaskReply,
+    },
+    /// SendTaskHeartbeat.
+    Heartbeat {
+        /// Id of its `…Scheduled` event.
+        scheduled_event: u64,
     },
     /// StopExecution.
     Stop {
@@ -100,6 +127,8 @@ pub struct TaskDispatch {
     pub thread: ThreadId,
     /// Id of the `…Scheduled` event; names the attempt, also after a crash.
     pub scheduled_event: u64,
+    /// The other half of its task token ([`crate::TaskToken`]); 0 where it has none.
+    pub token_nonce: u64,
     /// What to call.
     pub resource: Resource,
     /// With what.

@@ -3,19 +3,32 @@
 use std::cell::{Cell, OnceCell};
 
 use stepwell_asl::environment::Environment;
+use stepwell_asl::program::{Program, StateKind};
 use stepwell_asl::timestamp::Timestamp;
 use stepwell_asl::value::{Object, Value};
 
 use crate::execution::{Execution, Thread, Visit};
 
+/// The item of a Map iteration.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub index: u32,
+    pub value: Value,
+}
+
 /// Built per decision step; the context object only when an expression looks at it.
 pub(crate) struct Surroundings<'a> {
+    pub program: &'a Program,
     pub execution: &'a Execution,
     pub thread: &'a Thread,
     pub visit: &'a Visit,
     pub state_name: &'a str,
     /// Task and Map states show `State.RetryCount`.
     pub shows_retry_count: bool,
+    /// The item that an ItemSelector is evaluated for; inside an iteration it is looked up.
+    pub item: Option<Item>,
+    /// The task token of the attempt that is being scheduled, where it has one.
+    pub token: Option<String>,
     /// Each evaluation of a decision draws further numbers from the command's entropy.
     pub entropy: &'a Cell<u64>,
     pub context: OnceCell<Value>,
@@ -27,7 +40,7 @@ impl Environment for Surroundings<'_> {
     }
 
     fn variable(&self, name: &str) -> Option<&Value> {
-        self.thread.variables.get(name).map(|stored| stored.payload.value())
+        self.execution.variable(self.thread, name).map(|stored| stored.payload.value())
     }
 
     fn random_u64(&self) -> u64 {
@@ -67,6 +80,46 @@ impl Surroundings<'_> {
         context.insert("Execution", execution);
         context.insert("StateMachine", machine);
         context.insert("State", state);
+        if let Some(item) = self.item.clone().or_else(|| self.enclosing_item()) {
+            let mut members = Object::new();
+            members.insert("Index", i64::from(item.index));
+            members.insert("Value", item.value);
+            members.insert("Source", "STATE_DATA");
+            context.insert("Map", Object::from_iter([("Item", members)]));
+        }
+        if let Some(token) = &self.token {
+            context.insert("Task", Object::from_iter([("Token", token.as_str())]));
+        }
         context.into()
+    }
+
+    /// The item of the innermost Map iteration that this chain belongs to.
+    fn enclosing_item(&self) -> Option<Item> {
+        let mut thread = self.thread;
+        loop {
+            let parent = thread.parent?;
+            let container = self.execution.threads.get(&parent.thread)?;
+            let visit = container.visit()?;
+            let state = self.program.state(visit.state);
+            #[cfg(feature = "whole-language")]
+            if let StateKind::Map(map) = &state.kind {
+                // The items are a function of what the Map state saw: computed again rather than stored again.
+                let surroundings = Surroundings {
+                    thread: container,
+                    visit,
+                    state_name: &state.name,
+                    shows_retry_count: true,
+                    item: None,
+                    token: None,
+                    context: OnceCell::new(),
+                    ..*self
+                };
+                let effective = map.input_path.apply(&visit.input.payload, &surroundings).ok()?;
+                let items = crate::states::map::items(map, effective.value(), &surroundings).ok()?;
+                let value = items.get(parent.index as usize)?.clone();
+                return Some(Item { index: parent.index, value });
+            }
+            thread = container;
+        }
     }
 }

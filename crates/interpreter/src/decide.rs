@@ -28,6 +28,7 @@ pub fn decide(program: &Program, execution: &mut Execution, command: Command, mo
         entropy: Cell::new(moment.entropy),
         decision: Decision::default(),
         new_payloads: 0,
+        scheduled: Vec::new(),
     };
     deciding.command(command);
     deciding.run();
@@ -61,6 +62,8 @@ pub(crate) struct Deciding<'a> {
     decision: Decision,
     /// Payloads that this decision's batch stores so far.
     new_payloads: u32,
+    /// Chains that scheduled an attempt in this decision, in order.
+    pub scheduled: Vec<ThreadId>,
 }
 
 impl<'a> Deciding<'a> {
@@ -76,7 +79,31 @@ impl<'a> Deciding<'a> {
             }
             Command::Start { .. } | Command::Continue => {}
             Command::Tick => self.tick(),
-            Command::TaskEnded { scheduled_event, reply } => self.task_ended(scheduled_event, reply),
+            Command::CallEnded { scheduled_event, reply } => {
+                self.with_attempt(scheduled_event, |this, thread| {
+                    states::task::call_ended(this, thread, reply)
+                });
+            }
+            Command::TaskSubmitted { scheduled_event, output } => {
+                self.with_attempt(scheduled_event, |this, thread| {
+                    states::task::submitted(this, thread, output)
+                });
+            }
+            Command::ActivityStarted { scheduled_event, worker_name } => {
+                self.with_attempt(scheduled_event, |this, thread| {
+                    this.emit(thread, EventDetails::ActivityStarted { worker_name })
+                });
+            }
+            Command::TokenEnded { scheduled_event, reply } => {
+                self.with_attempt(scheduled_event, |this, thread| states::task::ended(this, thread, reply));
+            }
+            Command::Heartbeat { scheduled_event } => {
+                let at_ms = self.now_ms;
+                self.with_attempt(scheduled_event, |this, thread| {
+                    this.note(PrivateRecord::HeartbeatReceived { thread, at_ms });
+                    Ok(())
+                });
+            }
             Command::Stop { error, cause } => {
                 self.finish(
                     ThreadId::MAIN,
@@ -110,12 +137,14 @@ impl<'a> Deciding<'a> {
         }
     }
 
-    fn task_ended(&mut self, scheduled_event: u64, reply: TaskReply) {
-        let waiting = self.execution.threads.iter().find_map(|(id, thread)| {
-            thread.attempt().is_some_and(|a| a.scheduled_event == scheduled_event).then_some(*id)
-        });
-        if let Some(thread) = waiting {
-            let done = states::task::ended(self, thread, reply);
+    /// Does `what` for the chain that waits for this attempt; nothing where none does any more.
+    fn with_attempt(
+        &mut self,
+        scheduled_event: u64,
+        what: impl FnOnce(&mut Self, ThreadId) -> Result<(), Stop>,
+    ) {
+        if let Some((thread, _)) = self.execution.attempt(scheduled_event) {
+            let done = what(self, thread);
             self.settle(thread, done);
         }
     }
@@ -123,7 +152,7 @@ impl<'a> Deciding<'a> {
     /// Runs until every chain waits for somebody, or the budget is spent.
     fn run(&mut self) {
         while self.execution.status == ExecutionStatus::Running {
-            let Some(thread) = self.next_ready() else { break };
+            let Some(thread) = self.execution.ready.first().copied() else { break };
             if self.over_budget() {
                 self.decision.effects.push(Effect::Continue);
                 break;
@@ -134,17 +163,7 @@ impl<'a> Deciding<'a> {
         self.start_scheduled();
     }
 
-    fn next_ready(&self) -> Option<ThreadId> {
-        self.execution.threads.iter().find_map(|(id, thread)| {
-            let ready = match &thread.position {
-                Position::Between { .. } => true,
-                Position::In(visit) => visit.is_ready(),
-            };
-            ready.then_some(*id)
-        })
-    }
-
-    fn over_budget(&self) -> bool {
+    pub(crate) fn over_budget(&self) -> bool {
         self.decision.records.len() >= DECISION_RECORDS_MAX
     }
 
@@ -157,6 +176,9 @@ impl<'a> Deciding<'a> {
                 self.emit(thread, EventDetails::StateEntered { state_type, name: state.name.clone(), input })
             }
             Position::Between { next: None, input } => {
+                if self.execution.threads[&thread].parent.is_some() {
+                    return states::children::succeeded(self, thread);
+                }
                 let output = input.clone();
                 self.finish(thread, EventDetails::ExecutionSucceeded { output });
                 Ok(())
@@ -167,14 +189,11 @@ impl<'a> Deciding<'a> {
 
     /// What AWS writes last: the tasks that were scheduled in this decision, in order, have started.
     fn start_scheduled(&mut self) {
-        let scheduled: Vec<ThreadId> = self
-            .execution
-            .threads
-            .iter()
-            .filter(|(_, thread)| thread.attempt().is_some_and(|attempt| !attempt.started))
-            .map(|(id, _)| *id)
-            .collect();
-        for thread in scheduled {
+        for thread in std::mem::take(&mut self.scheduled) {
+            // It may be gone again: a sibling has failed meanwhile.
+            if self.execution.threads.get(&thread).is_none_or(|t| t.attempt().is_none()) {
+                continue;
+            }
             let done = states::task::started(self, thread);
             self.settle(thread, done);
             let dispatch = self.execution.threads.get(&thread).and_then(|t| t.dispatch(thread, self.program));
@@ -184,8 +203,7 @@ impl<'a> Deciding<'a> {
 
     /// A state could not do its work: `States.Runtime` ends the execution whatever Retry and Catch say; every other
     /// error is theirs first.
-    fn settle(&mut self, thread: ThreadId, done: Result<(), Stop>) {
-        let mut done = done;
+    fn settle(&mut self, thread: ThreadId, mut done: Result<(), Stop>) {
         // Recovering can fail in its turn (a catcher's ResultPath that does not fit), but only once.
         for may_recover in [true, false] {
             let Err(Stop::Failed(error)) = done else { return };
@@ -205,6 +223,16 @@ impl<'a> Deciding<'a> {
                 }
             }
         }
+    }
+
+    /// The chain `thread` fails: the execution with it, or the Parallel or Map state whose branch or iteration it is.
+    pub(crate) fn fail_chain(&mut self, thread: ThreadId, failure: Failure) -> Result<(), Stop> {
+        if self.execution.threads.get(&thread).is_some_and(|t| t.parent.is_some()) {
+            return states::children::failed(self, thread, failure);
+        }
+        let Failure { error, cause, .. } = failure;
+        self.finish(thread, EventDetails::ExecutionFailed { error, cause });
+        Ok(())
     }
 
     /// AWS's cause: with the state and the event at which it was entered, where the error is one that says so.
@@ -291,6 +319,19 @@ impl<'a> Deciding<'a> {
         Ok(())
     }
 
+    /// Lets an event happen that names another previous event than its chain's last one.
+    pub(crate) fn emit_after(
+        &mut self,
+        previous_event_id: u64,
+        thread: ThreadId,
+        details: EventDetails,
+    ) -> Result<(), Stop> {
+        if let Some(thread) = self.execution.threads.get_mut(&thread) {
+            thread.last_event = previous_event_id;
+        }
+        self.emit(thread, details)
+    }
+
     fn event(&self, id: u64, thread: ThreadId, details: EventDetails) -> Record {
         let previous_event_id = match &details {
             EventDetails::ExecutionStarted { .. }
@@ -335,8 +376,11 @@ impl<'a> Deciding<'a> {
             execution: self.execution,
             thread,
             visit,
+            program: self.program,
+            item: None,
+            token: None,
             state_name: &state.name,
-            shows_retry_count: matches!(state.kind, StateKind::Task(_)),
+            shows_retry_count: has_retry_count(state),
             entropy: &self.entropy,
             context: OnceCell::new(),
         }
@@ -348,6 +392,10 @@ impl<'a> Deciding<'a> {
     }
 }
 
+fn has_retry_count(state: &State) -> bool {
+    matches!(state_type(state), StateType::Task | StateType::Map)
+}
+
 /// The type of `state` as its events name it.
 pub(crate) fn state_type(state: &State) -> StateType {
     match &state.kind {
@@ -357,6 +405,10 @@ pub(crate) fn state_type(state: &State) -> StateType {
         StateKind::Wait(_) => StateType::Wait,
         StateKind::Succeed(_) => StateType::Succeed,
         StateKind::Fail(_) => StateType::Fail,
+        #[cfg(feature = "whole-language")]
+        StateKind::Parallel(_) => StateType::Parallel,
+        #[cfg(feature = "whole-language")]
+        StateKind::Map(_) => StateType::Map,
     }
 }
 

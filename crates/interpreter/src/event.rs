@@ -113,6 +113,8 @@ pub struct ScheduledResource {
     pub heartbeat_s: Option<u64>,
     /// `taskCredentials.roleArn`, only where the state sets it.
     pub credentials_role: Option<Arc<str>>,
+    /// Half of what makes the attempt's task token (not shown); 0 where the attempt has none.
+    pub token_nonce: u64,
 }
 
 /// Type and details of an event. Members that are absent in AWS's answer are `None`.
@@ -149,16 +151,52 @@ pub enum EventDetails {
     LambdaFunctionFailed { error: Option<Arc<str>>, cause: Option<Arc<str>> },
     /// `LambdaFunctionTimedOut`
     LambdaFunctionTimedOut { error: Option<Arc<str>>, cause: Option<Arc<str>> },
+    /// `ActivityScheduled`; `resource` is the activity's ARN.
+    ActivityScheduled { resource: Arc<str>, scheduled: ScheduledResource },
+    /// `ActivityStarted`
+    ActivityStarted { worker_name: Option<Arc<str>> },
+    /// `ActivitySucceeded`
+    ActivitySucceeded { output: Stored },
+    /// `ActivityFailed`
+    ActivityFailed { error: Option<Arc<str>>, cause: Option<Arc<str>> },
+    /// `ActivityTimedOut`
+    ActivityTimedOut { error: Option<Arc<str>>, cause: Option<Arc<str>> },
     /// `TaskScheduled`
     TaskScheduled { resource: TaskResource, region: Arc<str>, scheduled: ScheduledResource },
     /// `TaskStarted`
     TaskStarted { resource: TaskResource },
+    /// `TaskSubmitted`
+    TaskSubmitted { resource: TaskResource, output: Stored },
     /// `TaskSucceeded`
     TaskSucceeded { resource: TaskResource, output: Stored },
     /// `TaskFailed`
     TaskFailed { resource: TaskResource, error: Option<Arc<str>>, cause: Option<Arc<str>> },
     /// `TaskTimedOut`
     TaskTimedOut { resource: TaskResource, error: Option<Arc<str>>, cause: Option<Arc<str>> },
+    /// `ParallelStateStarted`
+    ParallelStateStarted,
+    /// `ParallelStateSucceeded`
+    ParallelStateSucceeded,
+    /// `ParallelStateFailed`
+    ParallelStateFailed,
+    /// `MapStateStarted`; `concurrency` (iterations at a time) is not shown.
+    MapStateStarted { length: u32, concurrency: u32 },
+    /// `MapStateSucceeded`
+    MapStateSucceeded,
+    /// `MapStateFailed`
+    MapStateFailed,
+    /// `MapIterationStarted`; `name` is the Map state's.
+    MapIterationStarted { name: Arc<str>, index: u32 },
+    /// `MapIterationSucceeded`
+    MapIterationSucceeded { name: Arc<str>, index: u32 },
+    /// `MapIterationFailed`
+    MapIterationFailed { name: Arc<str>, index: u32 },
+    /// `MapIterationAborted`
+    MapIterationAborted { name: Arc<str>, index: u32 },
+    /// `TaskStateAborted`, `WaitStateAborted` …
+    StateAborted { state_type: StateType },
+    /// `EvaluationFailed`
+    EvaluationFailed { state: Arc<str>, location: Option<Arc<str>>, error: Arc<str>, cause: Arc<str> },
 }
 
 /// A journal entry that no API shows.
@@ -180,6 +218,69 @@ pub enum PrivateRecord {
         /// Milliseconds since 1970.
         due_ms: i64,
     },
+    /// A task token was heard of: the heartbeat's clock begins anew.
+    HeartbeatReceived {
+        /// The chain that waits.
+        thread: ThreadId,
+        /// Milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// A Parallel branch or Map iteration begins.
+    ThreadStarted {
+        /// The new chain.
+        thread: ThreadId,
+        /// The chain that visits the Parallel or Map state.
+        parent: ThreadId,
+        /// Which branch or iteration, from 0.
+        index: u32,
+        /// The input of its first state.
+        input: Stored,
+        /// The event that the chain's first event names as its previous one.
+        previous_event_id: u64,
+    },
+    /// A Parallel branch came to its end (a Map iteration has an event for that).
+    BranchSucceeded {
+        /// Its chain.
+        thread: ThreadId,
+    },
+    /// A branch or iteration failed: all of them are gone, and the Parallel or Map state has failed.
+    ChildrenFailed {
+        /// The chain that visits the Parallel or Map state.
+        parent: ThreadId,
+        /// The event that says what failed.
+        failing_event: u64,
+        /// The error.
+        error: Option<Arc<str>>,
+        /// Its cause.
+        cause: Option<Arc<str>>,
+        /// Whether it was a missed heartbeat.
+        is_heartbeat: bool,
+    },
+}
+
+impl PrivateRecord {
+    /// The payload that the record refers to, if any.
+    #[must_use]
+    pub fn stored(&self) -> Option<&Stored> {
+        match self {
+            PrivateRecord::ThreadStarted { input, .. } => Some(input),
+            _ => None,
+        }
+    }
+}
+
+impl Record {
+    /// Calls `visit` for every payload that the record refers to, in a fixed order.
+    pub fn for_each_stored(&self, mut visit: impl FnMut(&Stored)) {
+        match self {
+            Record::Event(event) => event.details.for_each_stored(visit),
+            Record::Private(record) => {
+                if let Some(stored) = record.stored() {
+                    visit(stored);
+                }
+            }
+        }
+    }
 }
 
 impl EventDetails {
@@ -203,24 +304,17 @@ impl EventDetails {
             }
             EventDetails::ExecutionSucceeded { output }
             | EventDetails::LambdaFunctionSucceeded { output }
+            | EventDetails::ActivitySucceeded { output }
+            | EventDetails::TaskSubmitted { output, .. }
             | EventDetails::TaskSucceeded { output, .. } => visit(output),
             EventDetails::StateExited { output, assigned, .. } => {
                 visit(output);
                 assigned.iter().for_each(|(_, value)| visit(value));
             }
             EventDetails::LambdaFunctionScheduled { scheduled, .. }
-            | EventDetails::TaskScheduled { scheduled, .. } => {
-                visit(&scheduled.parameters);
-            }
-            EventDetails::ExecutionFailed { .. }
-            | EventDetails::ExecutionAborted { .. }
-            | EventDetails::ExecutionTimedOut { .. }
-            | EventDetails::LambdaFunctionStarted
-            | EventDetails::LambdaFunctionFailed { .. }
-            | EventDetails::LambdaFunctionTimedOut { .. }
-            | EventDetails::TaskStarted { .. }
-            | EventDetails::TaskFailed { .. }
-            | EventDetails::TaskTimedOut { .. } => {}
+            | EventDetails::ActivityScheduled { scheduled, .. }
+            | EventDetails::TaskScheduled { scheduled, .. } => visit(&scheduled.parameters),
+            _ => {}
         }
     }
 }

@@ -1,12 +1,12 @@
-//! The live state of an execution, and [`Execution::apply`], the only function that changes it.
+//! The live state of an execution. What changes it is in [`crate::apply`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use stepwell_asl::program::{Program, StateId};
+use stepwell_asl::program::{Program, ResourceKind, StateId, StateKind};
 
 use crate::command::TaskDispatch;
-use crate::event::{EventDetails, HistoryEvent, PrivateRecord, Record, Stored, ThreadId};
+use crate::event::{Stored, ThreadId};
 use crate::retry::Failure;
 
 /// What is fixed when an execution starts.
@@ -84,6 +84,9 @@ pub struct Execution {
     /// Number of the journal batch that the next decision fills.
     pub(crate) batch: u32,
     pub(crate) threads: BTreeMap<ThreadId, Thread>,
+    pub(crate) next_thread: u32,
+    /// Chains whose next step needs nobody else.
+    pub(crate) ready: BTreeSet<ThreadId>,
     /// What is due when, in order; [`DueWhat::Execution`] is the machine's own timeout.
     pub(crate) due: BTreeSet<(i64, DueWhat)>,
 }
@@ -97,10 +100,21 @@ pub(crate) enum DueWhat {
 /// One chain of states.
 #[derive(Debug, Clone)]
 pub(crate) struct Thread {
+    /// The branch or iteration it is; none for the main chain.
+    pub parent: Option<Parent>,
     /// The event that the next one of this chain names as its previous one.
     pub last_event: u64,
     pub position: Position,
     pub variables: BTreeMap<Arc<str>, Stored>,
+}
+
+/// Whose branch or iteration a chain is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parent {
+    /// The chain that visits the Parallel or Map state.
+    pub thread: ThreadId,
+    /// Which one, from 0.
+    pub index: u32,
 }
 
 /// Where a chain stands.
@@ -135,6 +149,8 @@ pub(crate) enum Activity {
     Task(Attempt),
     /// The task has given its result; the state is to be left now.
     Succeeded { result: Stored },
+    /// Branches or iterations run.
+    Children(Children),
     /// The state has failed; Retry and Catch are to be asked now.
     Failed(Failure),
     /// A failed state waits for its next attempt.
@@ -146,24 +162,87 @@ pub(crate) struct Attempt {
     pub scheduled_event: u64,
     pub parameters: Stored,
     pub credentials_role: Option<Arc<str>>,
-    pub timeout_s: Option<u64>,
+    pub token_nonce: u64,
+    pub heartbeat_s: Option<u64>,
+    /// `…Started` has happened.
     pub started: bool,
-    /// When `TimeoutSeconds` runs out, once started.
+    /// `TaskSubmitted` has happened: the call was answered, and a token or a job is waited for.
+    pub submitted: bool,
+    /// When `TimeoutSeconds` runs out.
     pub timeout_due_ms: Option<i64>,
+    /// When `HeartbeatSeconds` runs out; once its clock runs.
+    pub heartbeat_due_ms: Option<i64>,
+}
+
+impl Attempt {
+    /// The earlier of its two ends.
+    pub(crate) fn due_ms(&self) -> Option<i64> {
+        [self.timeout_due_ms, self.heartbeat_due_ms].into_iter().flatten().min()
+    }
+
+    /// Whether it is a missed heartbeat that ends it at `now_ms`, and not the timeout.
+    pub(crate) fn is_heartbeat_missed(&self, now_ms: i64) -> bool {
+        self.heartbeat_due_ms.is_some_and(|due| due <= now_ms)
+            && self.timeout_due_ms.is_none_or(|due| due > now_ms)
+    }
+}
+
+/// The branches of a Parallel state or the iterations of a Map.
+#[derive(Debug, Clone)]
+pub(crate) struct Children {
+    /// What those that have ended gave, in their order.
+    pub results: Vec<Option<Stored>>,
+    /// How many have ended.
+    pub ended: usize,
+    /// The next one to begin.
+    pub next_index: u32,
+    /// How many run now.
+    pub running: u32,
+    /// How many may run at a time.
+    pub concurrency: u32,
+    /// Whose end made room for the next one: the last event of its states.
+    pub made_room: Option<u64>,
+}
+
+impl Children {
+    pub(crate) fn new(length: u32, concurrency: u32) -> Self {
+        Children {
+            results: vec![None; length as usize],
+            ended: 0,
+            next_index: 0,
+            running: 0,
+            concurrency,
+            made_room: None,
+        }
+    }
+
+    pub(crate) fn may_begin_another(&self) -> bool {
+        (self.next_index as usize) < self.results.len() && self.running < self.concurrency
+    }
+
+    pub(crate) fn all_have_ended(&self) -> bool {
+        self.ended == self.results.len()
+    }
 }
 
 impl Visit {
-    fn due_ms(&self) -> Option<i64> {
+    pub(crate) fn due_ms(&self) -> Option<i64> {
         match &self.activity {
             Activity::Waiting { due_ms } | Activity::BackingOff { due_ms } => Some(*due_ms),
-            Activity::Task(attempt) => attempt.timeout_due_ms,
-            Activity::Ready | Activity::Succeeded { .. } | Activity::Failed(_) => None,
+            Activity::Task(attempt) => attempt.due_ms(),
+            Activity::Ready | Activity::Succeeded { .. } | Activity::Children(_) | Activity::Failed(_) => {
+                None
+            }
         }
     }
 
     /// Whether its next step needs nobody else.
-    pub(crate) fn is_ready(&self) -> bool {
-        matches!(self.activity, Activity::Ready | Activity::Succeeded { .. } | Activity::Failed(_))
+    fn is_ready(&self) -> bool {
+        match &self.activity {
+            Activity::Ready | Activity::Succeeded { .. } | Activity::Failed(_) => true,
+            Activity::Children(children) => children.may_begin_another() || children.all_have_ended(),
+            Activity::Waiting { .. } | Activity::Task(_) | Activity::BackingOff { .. } => false,
+        }
     }
 
     pub(crate) fn retry_count(&self) -> u32 {
@@ -182,6 +261,8 @@ impl Execution {
             last_event_id: 0,
             batch: 0,
             threads: BTreeMap::new(),
+            next_thread: 0,
+            ready: BTreeSet::new(),
             due: BTreeSet::new(),
         }
     }
@@ -225,11 +306,7 @@ impl Execution {
     /// Whether a run of states was cut and waits for [`crate::Command::Continue`].
     #[must_use]
     pub fn wants_to_continue(&self) -> bool {
-        self.status == ExecutionStatus::Running
-            && self.threads.values().any(|t| match &t.position {
-                Position::Between { .. } => true,
-                Position::In(visit) => visit.is_ready(),
-            })
+        !self.ready.is_empty()
     }
 
     /// The attempts that are under way: after a crash they are dispatched again, under the same names.
@@ -238,155 +315,30 @@ impl Execution {
         self.threads.iter().filter_map(|(id, thread)| thread.dispatch(*id, program)).collect()
     }
 
-    /// Closes the journal batch that is being filled: later payloads belong to the next one.
-    ///
-    /// Called by [`crate::decide`] at its end, and by whoever folds a journal after each stored batch.
-    pub fn end_batch(&mut self) {
-        self.batch += 1;
+    /// Whether the attempt with this `…Scheduled` event and nonce waits for its task token.
+    #[must_use]
+    pub fn waits_for_token(&self, scheduled_event: u64, token_nonce: u64) -> bool {
+        self.attempt(scheduled_event).is_some_and(|(_, a)| a.token_nonce == token_nonce && token_nonce != 0)
     }
 
-    /// Lets `record` happen. Records come in the order in which they were decided; one that does not fit the
-    /// execution (a broken journal) is refused and changes nothing.
-    pub fn apply(&mut self, program: &Program, record: &Record) -> Result<(), ApplyError> {
-        match record {
-            Record::Event(event) => self.apply_event(program, event),
-            Record::Private(record) => self.apply_private(record),
-        }
+    /// The attempt with this `…Scheduled` event, and the chain that waits for it.
+    pub(crate) fn attempt(&self, scheduled_event: u64) -> Option<(ThreadId, &Attempt)> {
+        self.threads.iter().find_map(|(id, thread)| {
+            let attempt = thread.attempt()?;
+            (attempt.scheduled_event == scheduled_event).then_some((*id, attempt))
+        })
     }
 
-    fn apply_event(&mut self, program: &Program, event: &HistoryEvent) -> Result<(), ApplyError> {
-        if event.id != self.last_event_id + 1 {
-            return Err(ApplyError::Gap { expected: self.last_event_id + 1, found: event.id });
+    /// The value of a variable that `thread` sees: its own, or one of the chains around it.
+    pub(crate) fn variable<'a>(&'a self, thread: &'a Thread, name: &str) -> Option<&'a Stored> {
+        let mut at = Some(thread);
+        while let Some(thread) = at {
+            if let Some(value) = thread.variables.get(name) {
+                return Some(value);
+            }
+            at = thread.parent.and_then(|parent| self.threads.get(&parent.thread));
         }
-        if self.status != ExecutionStatus::Running {
-            return Err(ApplyError::Closed { id: event.id });
-        }
-        match &event.details {
-            EventDetails::ExecutionStarted { input, .. } => self.begin(program, input),
-            EventDetails::ExecutionSucceeded { .. } => self.end(ExecutionStatus::Succeeded),
-            EventDetails::ExecutionFailed { .. } => self.end(ExecutionStatus::Failed),
-            EventDetails::ExecutionAborted { .. } => self.end(ExecutionStatus::Aborted),
-            EventDetails::ExecutionTimedOut { .. } => self.end(ExecutionStatus::TimedOut),
-            _ => self.apply_thread_event(program, event)?,
-        }
-        self.last_event_id = event.id;
-        Ok(())
-    }
-
-    fn begin(&mut self, program: &Program, input: &Stored) {
-        self.input = Some(input.clone());
-        let position = Position::Between { next: Some(program.start_at), input: input.clone() };
-        // The first state's entry names no previous event, not even ExecutionStarted: AWS's way.
-        self.threads.insert(ThreadId::MAIN, Thread { last_event: 0, position, variables: BTreeMap::new() });
-        if let Some(timeout_s) = self.info.timeout_s {
-            self.due.insert((self.info.start_ms + i64::from(timeout_s) * 1000, DueWhat::Execution));
-        }
-    }
-
-    fn end(&mut self, status: ExecutionStatus) {
-        self.status = status;
-        self.threads.clear();
-        self.due.clear();
-    }
-
-    fn apply_thread_event(&mut self, program: &Program, event: &HistoryEvent) -> Result<(), ApplyError> {
-        let misplaced = || ApplyError::Misplaced { id: event.id };
-        self.forget_due(event.thread);
-        let thread = self.threads.get_mut(&event.thread).ok_or_else(misplaced)?;
-        match &event.details {
-            EventDetails::StateEntered { name, input, .. } => {
-                let state = program.state_named(name).ok_or_else(misplaced)?;
-                thread.position = Position::In(Visit {
-                    state,
-                    entered_event: event.id,
-                    entered_ms: event.timestamp_ms,
-                    input: input.clone(),
-                    retries: Vec::new(),
-                    activity: Activity::Ready,
-                });
-            }
-            EventDetails::StateExited { output, assigned, next, .. } => {
-                let next = match next {
-                    Some(name) => Some(program.state_named(name).ok_or_else(misplaced)?),
-                    None => None,
-                };
-                for (name, value) in assigned {
-                    thread.variables.insert(name.clone(), value.clone());
-                }
-                thread.position = Position::Between { next, input: output.clone() };
-            }
-            EventDetails::LambdaFunctionScheduled { scheduled, .. }
-            | EventDetails::TaskScheduled { scheduled, .. } => {
-                thread.visit_mut().ok_or_else(misplaced)?.activity = Activity::Task(Attempt {
-                    scheduled_event: event.id,
-                    parameters: scheduled.parameters.clone(),
-                    credentials_role: scheduled.credentials_role.clone(),
-                    timeout_s: scheduled.timeout_s,
-                    started: false,
-                    timeout_due_ms: None,
-                });
-            }
-            EventDetails::LambdaFunctionStarted | EventDetails::TaskStarted { .. } => {
-                let attempt = thread.attempt_mut().ok_or_else(misplaced)?;
-                attempt.started = true;
-                attempt.timeout_due_ms = attempt
-                    .timeout_s
-                    .map(|s| event.timestamp_ms.saturating_add_unsigned(s.saturating_mul(1000)));
-            }
-            EventDetails::LambdaFunctionFailed { error, cause }
-            | EventDetails::LambdaFunctionTimedOut { error, cause }
-            | EventDetails::TaskFailed { error, cause, .. }
-            | EventDetails::TaskTimedOut { error, cause, .. } => {
-                let failure = Failure { error: error.clone(), cause: cause.clone(), is_heartbeat: false };
-                thread.visit_mut().ok_or_else(misplaced)?.activity = Activity::Failed(failure);
-            }
-            EventDetails::LambdaFunctionSucceeded { output } | EventDetails::TaskSucceeded { output, .. } => {
-                thread.visit_mut().ok_or_else(misplaced)?.activity =
-                    Activity::Succeeded { result: output.clone() };
-            }
-            _ => return Err(misplaced()),
-        }
-        thread.last_event = event.id;
-        self.remember_due(event.thread);
-        Ok(())
-    }
-
-    fn apply_private(&mut self, record: &PrivateRecord) -> Result<(), ApplyError> {
-        let id = match record {
-            PrivateRecord::WaitScheduled { thread, .. } | PrivateRecord::RetryScheduled { thread, .. } => {
-                *thread
-            }
-        };
-        self.forget_due(id);
-        let misplaced = ApplyError::Misplaced { id: self.last_event_id };
-        let visit = self.threads.get_mut(&id).and_then(Thread::visit_mut).ok_or(misplaced)?;
-        match record {
-            PrivateRecord::WaitScheduled { due_ms, .. } => {
-                visit.activity = Activity::Waiting { due_ms: *due_ms }
-            }
-            PrivateRecord::RetryScheduled { retrier, due_ms, .. } => {
-                let retrier = *retrier as usize;
-                if visit.retries.len() <= retrier {
-                    visit.retries.resize(retrier + 1, 0);
-                }
-                visit.retries[retrier] += 1;
-                visit.activity = Activity::BackingOff { due_ms: *due_ms };
-            }
-        }
-        self.remember_due(id);
-        Ok(())
-    }
-
-    fn forget_due(&mut self, id: ThreadId) {
-        if let Some(due) = self.threads.get(&id).and_then(Thread::due_ms) {
-            self.due.remove(&(due, DueWhat::Thread(id)));
-        }
-    }
-
-    fn remember_due(&mut self, id: ThreadId) {
-        if let Some(due) = self.threads.get(&id).and_then(Thread::due_ms) {
-            self.due.insert((due, DueWhat::Thread(id)));
-        }
+        None
     }
 }
 
@@ -398,7 +350,7 @@ impl Thread {
         }
     }
 
-    fn visit_mut(&mut self) -> Option<&mut Visit> {
+    pub(crate) fn visit_mut(&mut self) -> Option<&mut Visit> {
         match &mut self.position {
             Position::In(visit) => Some(visit),
             Position::Between { .. } => None,
@@ -412,53 +364,41 @@ impl Thread {
         }
     }
 
-    fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+
+    pub(crate) fn children_mut(&mut self) -> Option<&mut Children> {
         match &mut self.visit_mut()?.activity {
-            Activity::Task(attempt) => Some(attempt),
+            Activity::Children(children) => Some(children),
             _ => None,
         }
     }
 
-    fn due_ms(&self) -> Option<i64> {
+    pub(crate) fn due_ms(&self) -> Option<i64> {
         self.visit().and_then(Visit::due_ms)
     }
 
+    pub(crate) fn is_ready(&self) -> bool {
+        match &self.position {
+            Position::Between { .. } => true,
+            Position::In(visit) => visit.is_ready(),
+        }
+    }
+
+    /// The attempt of this chain as it is handed out: when it has just been scheduled, and again after a crash, unless
+    /// its call was answered before or it is a worker's.
     pub(crate) fn dispatch(&self, id: ThreadId, program: &Program) -> Option<TaskDispatch> {
         let attempt = self.attempt()?;
-        let stepwell_asl::program::StateKind::Task(task) = &program.state(self.visit()?.state).kind else {
+        let StateKind::Task(task) = &program.state(self.visit()?.state).kind else { return None };
+        let is_activity = matches!(task.resource.kind, ResourceKind::Activity);
+        if attempt.submitted || (is_activity && attempt.started) {
             return None;
-        };
+        }
         Some(TaskDispatch {
             thread: id,
             scheduled_event: attempt.scheduled_event,
+            token_nonce: attempt.token_nonce,
             resource: task.resource.clone(),
             parameters: attempt.parameters.clone(),
             credentials_role: attempt.credentials_role.clone(),
         })
     }
-}
-
-/// A record that does not follow from what happened before: the journal is broken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ApplyError {
-    /// An event is missing or repeated.
-    #[error("expected event {expected}, found {found}")]
-    Gap {
-        /// The next id.
-        expected: u64,
-        /// The id that came.
-        found: u64,
-    },
-    /// An event after the end.
-    #[error("event {id} comes after the end of the execution")]
-    Closed {
-        /// Its id.
-        id: u64,
-    },
-    /// An event that cannot happen where its chain stands, or that names a state the definition does not have.
-    #[error("the record at event {id} does not fit the state of the execution")]
-    Misplaced {
-        /// Its id, or the newest one for a private record.
-        id: u64,
-    },
 }

@@ -8,6 +8,7 @@
 //! No clock, no randomness, no I/O in here: time and entropy come in with the command ([`Moment`]).
 //! One file per state type under `states`.
 
+mod apply;
 mod command;
 mod context;
 mod decide;
@@ -16,11 +17,14 @@ mod execution;
 pub mod limits;
 mod retry;
 mod states;
+mod token;
 
+pub use apply::ApplyError;
 pub use command::{Command, Decision, Effect, Moment, TaskDispatch, TaskReply};
 pub use decide::decide;
 pub use event::{
     EventDetails, HistoryEvent, PrivateRecord, Record, ScheduledResource, StateType, Stored, TaskResource,
     ThreadId,
 };
-pub use execution::{ApplyError, Execution, ExecutionInfo, ExecutionStatus};
+pub use execution::{Execution, ExecutionInfo, ExecutionStatus};
+pub use token::TaskToken;

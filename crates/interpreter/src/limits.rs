@@ -18,3 +18,9 @@ pub const DECISION_RECORDS_MAX: usize = 2_000;
 
 /// Bytes that all variables of an execution may have together.
 pub const VARIABLES_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// Iterations of an inline Map that run at a time where the definition sets no lower limit.
+pub const INLINE_MAP_CONCURRENCY_MAX: u32 = 40;
+
+/// Items of an inline Map: each has two events of its own, so that more could never fit a history.
+pub const MAP_ITEMS_MAX: u32 = 262_144;

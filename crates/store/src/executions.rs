@@ -212,11 +212,9 @@ impl Executions {
             };
             let records = self.decode(number, &bytes, &mut fetch)?;
             for record in &records {
-                if let Record::Event(event) = record {
-                    event.details.for_each_stored(|stored| {
-                        payloads.insert((stored.batch, stored.index), stored.payload.clone());
-                    });
-                }
+                record.for_each_stored(|stored| {
+                    payloads.insert((stored.batch, stored.index), stored.payload.clone());
+                });
             }
             visit(number, records)
                 .map_err(|reason| ReadError::Corrupt { keyspace: "executions.journal", reason })?;

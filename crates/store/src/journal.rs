@@ -22,6 +22,12 @@ const VERSION: u8 = 1;
 mod tag {
     pub(super) const WAIT_SCHEDULED: u8 = 1;
     pub(super) const RETRY_SCHEDULED: u8 = 2;
+    pub(super) const HEARTBEAT_RECEIVED: u8 = 3;
+    pub(super) const THREAD_STARTED: u8 = 4;
+    pub(super) const BRANCH_SUCCEEDED: u8 = 5;
+    pub(super) const CHILDREN_FAILED: u8 = 6;
+    /// The first tag of an event.
+    pub(super) const EVENTS: u8 = 10;
     pub(super) const EXECUTION_STARTED: u8 = 10;
     pub(super) const EXECUTION_SUCCEEDED: u8 = 11;
     pub(super) const EXECUTION_FAILED: u8 = 12;
@@ -39,6 +45,24 @@ mod tag {
     pub(super) const TASK_SUCCEEDED: u8 = 42;
     pub(super) const TASK_FAILED: u8 = 43;
     pub(super) const TASK_TIMED_OUT: u8 = 44;
+    pub(super) const TASK_SUBMITTED: u8 = 45;
+    pub(super) const ACTIVITY_SCHEDULED: u8 = 50;
+    pub(super) const ACTIVITY_STARTED: u8 = 51;
+    pub(super) const ACTIVITY_SUCCEEDED: u8 = 52;
+    pub(super) const ACTIVITY_FAILED: u8 = 53;
+    pub(super) const ACTIVITY_TIMED_OUT: u8 = 54;
+    pub(super) const PARALLEL_STARTED: u8 = 60;
+    pub(super) const PARALLEL_SUCCEEDED: u8 = 61;
+    pub(super) const PARALLEL_FAILED: u8 = 62;
+    pub(super) const MAP_STARTED: u8 = 70;
+    pub(super) const MAP_SUCCEEDED: u8 = 71;
+    pub(super) const MAP_FAILED: u8 = 72;
+    pub(super) const ITERATION_STARTED: u8 = 73;
+    pub(super) const ITERATION_SUCCEEDED: u8 = 74;
+    pub(super) const ITERATION_FAILED: u8 = 75;
+    pub(super) const ITERATION_ABORTED: u8 = 76;
+    pub(super) const STATE_ABORTED: u8 = 80;
+    pub(super) const EVALUATION_FAILED: u8 = 81;
 }
 
 /// The state types in the order of their numbers on disk.
@@ -57,15 +81,13 @@ const STATE_TYPES: [StateType; 8] = [
 pub(crate) fn encode(batch: u32, records: &[Record]) -> Vec<u8> {
     let mut payloads: Vec<Option<Payload>> = Vec::new();
     for record in records {
-        if let Record::Event(event) = record {
-            event.details.for_each_stored(|stored| {
-                if stored.batch == batch {
-                    let index = stored.index as usize;
-                    payloads.resize(payloads.len().max(index + 1), None);
-                    payloads[index] = Some(stored.payload.clone());
-                }
-            });
-        }
+        record.for_each_stored(|stored| {
+            if stored.batch == batch {
+                let index = stored.index as usize;
+                payloads.resize(payloads.len().max(index + 1), None);
+                payloads[index] = Some(stored.payload.clone());
+            }
+        });
     }
     let base_ms = records
         .iter()
@@ -148,6 +170,30 @@ fn write_private(w: &mut Writer, base_ms: i64, record: &PrivateRecord) {
             w.unsigned(u64::from(thread.0));
             w.signed(due_ms.wrapping_sub(base_ms));
             w.unsigned(u64::from(*retrier));
+        }
+        PrivateRecord::HeartbeatReceived { thread, at_ms } => {
+            w.byte(tag::HEARTBEAT_RECEIVED);
+            w.unsigned(u64::from(thread.0));
+            w.signed(at_ms.wrapping_sub(base_ms));
+        }
+        PrivateRecord::ThreadStarted { thread, parent, index, input, previous_event_id } => {
+            w.byte(tag::THREAD_STARTED);
+            w.unsigned(u64::from(thread.0));
+            w.unsigned(u64::from(parent.0));
+            w.unsigned(u64::from(*index));
+            stored(w, input);
+            w.unsigned(*previous_event_id);
+        }
+        PrivateRecord::BranchSucceeded { thread } => {
+            w.byte(tag::BRANCH_SUCCEEDED);
+            w.unsigned(u64::from(thread.0));
+        }
+        PrivateRecord::ChildrenFailed { parent, failing_event, error, cause, is_heartbeat } => {
+            w.byte(tag::CHILDREN_FAILED);
+            w.unsigned(u64::from(parent.0));
+            w.unsigned(*failing_event);
+            failure(w, error, cause);
+            w.byte(u8::from(*is_heartbeat));
         }
     }
 }
@@ -243,6 +289,69 @@ fn write_event(w: &mut Writer, base_ms: i64, event: &HistoryEvent) {
             write_task_resource(w, resource);
             failure(w, error, cause);
         }
+        EventDetails::TaskSubmitted { resource, output } => {
+            envelope(w, tag::TASK_SUBMITTED);
+            write_task_resource(w, resource);
+            stored(w, output);
+        }
+        EventDetails::ActivityScheduled { resource, scheduled } => {
+            envelope(w, tag::ACTIVITY_SCHEDULED);
+            w.text(resource);
+            write_scheduled(w, scheduled);
+        }
+        EventDetails::ActivityStarted { worker_name } => {
+            envelope(w, tag::ACTIVITY_STARTED);
+            w.optional_text(worker_name.as_deref());
+        }
+        EventDetails::ActivitySucceeded { output } => {
+            envelope(w, tag::ACTIVITY_SUCCEEDED);
+            stored(w, output);
+        }
+        EventDetails::ActivityFailed { error, cause } => {
+            envelope(w, tag::ACTIVITY_FAILED);
+            failure(w, error, cause);
+        }
+        EventDetails::ActivityTimedOut { error, cause } => {
+            envelope(w, tag::ACTIVITY_TIMED_OUT);
+            failure(w, error, cause);
+        }
+        EventDetails::ParallelStateStarted => envelope(w, tag::PARALLEL_STARTED),
+        EventDetails::ParallelStateSucceeded => envelope(w, tag::PARALLEL_SUCCEEDED),
+        EventDetails::ParallelStateFailed => envelope(w, tag::PARALLEL_FAILED),
+        EventDetails::MapStateStarted { length, concurrency } => {
+            envelope(w, tag::MAP_STARTED);
+            w.unsigned(u64::from(*length));
+            w.unsigned(u64::from(*concurrency));
+        }
+        EventDetails::MapStateSucceeded => envelope(w, tag::MAP_SUCCEEDED),
+        EventDetails::MapStateFailed => envelope(w, tag::MAP_FAILED),
+        EventDetails::MapIterationStarted { name, index } => {
+            envelope(w, tag::ITERATION_STARTED);
+            write_iteration(w, name, *index);
+        }
+        EventDetails::MapIterationSucceeded { name, index } => {
+            envelope(w, tag::ITERATION_SUCCEEDED);
+            write_iteration(w, name, *index);
+        }
+        EventDetails::MapIterationFailed { name, index } => {
+            envelope(w, tag::ITERATION_FAILED);
+            write_iteration(w, name, *index);
+        }
+        EventDetails::MapIterationAborted { name, index } => {
+            envelope(w, tag::ITERATION_ABORTED);
+            write_iteration(w, name, *index);
+        }
+        EventDetails::StateAborted { state_type } => {
+            envelope(w, tag::STATE_ABORTED);
+            w.byte(state_type_number(*state_type));
+        }
+        EventDetails::EvaluationFailed { state, location, error, cause } => {
+            envelope(w, tag::EVALUATION_FAILED);
+            w.text(state);
+            w.optional_text(location.as_deref());
+            w.text(error);
+            w.text(cause);
+        }
     }
 }
 
@@ -261,6 +370,12 @@ fn write_scheduled(w: &mut Writer, scheduled: &ScheduledResource) {
     w.option(scheduled.timeout_s, Writer::unsigned);
     w.option(scheduled.heartbeat_s, Writer::unsigned);
     w.optional_text(scheduled.credentials_role.as_deref());
+    w.unsigned(scheduled.token_nonce);
+}
+
+fn write_iteration(w: &mut Writer, name: &str, index: u32) {
+    w.text(name);
+    w.unsigned(u64::from(index));
 }
 
 fn write_task_resource(w: &mut Writer, resource: &TaskResource) {
@@ -279,18 +394,8 @@ fn read_record<E: From<Malformed>>(
     refer: &mut dyn FnMut(u32, u32) -> Result<Payload, E>,
 ) -> Result<Record, E> {
     let tag = r.byte()?;
-    if tag < tag::EXECUTION_STARTED {
-        let thread = ThreadId(r.unsigned_32()?);
-        let due_ms = base_ms.wrapping_add(r.signed()?);
-        return match tag {
-            tag::WAIT_SCHEDULED => Ok(Record::Private(PrivateRecord::WaitScheduled { thread, due_ms })),
-            tag::RETRY_SCHEDULED => Ok(Record::Private(PrivateRecord::RetryScheduled {
-                thread,
-                retrier: r.unsigned_32()?,
-                due_ms,
-            })),
-            _ => Err(Malformed("it holds a record of an unknown kind").into()),
-        };
+    if tag < tag::EVENTS {
+        return read_private(tag, r, base_ms, refer).map(Record::Private);
     }
     let id = r.unsigned()?;
     let previous_event_id = r.unsigned()?;
@@ -298,6 +403,45 @@ fn read_record<E: From<Malformed>>(
     let thread = ThreadId(r.unsigned_32()?);
     let details = read_details(tag, r, refer)?;
     Ok(Record::Event(HistoryEvent { id, previous_event_id, timestamp_ms, thread, details }))
+}
+
+fn read_private<E: From<Malformed>>(
+    tag: u8,
+    r: &mut Reader<'_>,
+    base_ms: i64,
+    refer: &mut dyn FnMut(u32, u32) -> Result<Payload, E>,
+) -> Result<PrivateRecord, E> {
+    let first = ThreadId(r.unsigned_32()?);
+    let mut time = |r: &mut Reader<'_>| r.signed().map(|ms| base_ms.wrapping_add(ms));
+    Ok(match tag {
+        tag::WAIT_SCHEDULED => PrivateRecord::WaitScheduled { thread: first, due_ms: time(r)? },
+        tag::RETRY_SCHEDULED => {
+            let due_ms = time(r)?;
+            PrivateRecord::RetryScheduled { thread: first, retrier: r.unsigned_32()?, due_ms }
+        }
+        tag::HEARTBEAT_RECEIVED => PrivateRecord::HeartbeatReceived { thread: first, at_ms: time(r)? },
+        tag::THREAD_STARTED => {
+            let (parent, index) = (ThreadId(r.unsigned_32()?), r.unsigned_32()?);
+            let (batch, number) = (r.unsigned_32()?, r.unsigned_32()?);
+            let input = Stored { batch, index: number, payload: refer(batch, number)? };
+            PrivateRecord::ThreadStarted {
+                thread: first,
+                parent,
+                index,
+                input,
+                previous_event_id: r.unsigned()?,
+            }
+        }
+        tag::BRANCH_SUCCEEDED => PrivateRecord::BranchSucceeded { thread: first },
+        tag::CHILDREN_FAILED => PrivateRecord::ChildrenFailed {
+            parent: first,
+            failing_event: r.unsigned()?,
+            error: r.optional_text()?,
+            cause: r.optional_text()?,
+            is_heartbeat: r.byte()? != 0,
+        },
+        _ => return Err(Malformed("it holds a record of an unknown kind").into()),
+    })
 }
 
 fn read_details<E: From<Malformed>>(
@@ -364,6 +508,49 @@ fn read_details<E: From<Malformed>>(
             error: r.optional_text()?,
             cause: r.optional_text()?,
         },
+        tag::TASK_SUBMITTED => {
+            EventDetails::TaskSubmitted { resource: read_task_resource(r)?, output: stored(r)? }
+        }
+        tag::ACTIVITY_SCHEDULED => {
+            let resource = r.text()?;
+            let parameters = stored(r)?;
+            EventDetails::ActivityScheduled { resource, scheduled: read_scheduled(r, parameters)? }
+        }
+        tag::ACTIVITY_STARTED => EventDetails::ActivityStarted { worker_name: r.optional_text()? },
+        tag::ACTIVITY_SUCCEEDED => EventDetails::ActivitySucceeded { output: stored(r)? },
+        tag::ACTIVITY_FAILED => {
+            EventDetails::ActivityFailed { error: r.optional_text()?, cause: r.optional_text()? }
+        }
+        tag::ACTIVITY_TIMED_OUT => {
+            EventDetails::ActivityTimedOut { error: r.optional_text()?, cause: r.optional_text()? }
+        }
+        tag::PARALLEL_STARTED => EventDetails::ParallelStateStarted,
+        tag::PARALLEL_SUCCEEDED => EventDetails::ParallelStateSucceeded,
+        tag::PARALLEL_FAILED => EventDetails::ParallelStateFailed,
+        tag::MAP_STARTED => {
+            EventDetails::MapStateStarted { length: r.unsigned_32()?, concurrency: r.unsigned_32()? }
+        }
+        tag::MAP_SUCCEEDED => EventDetails::MapStateSucceeded,
+        tag::MAP_FAILED => EventDetails::MapStateFailed,
+        tag::ITERATION_STARTED => {
+            EventDetails::MapIterationStarted { name: r.text()?, index: r.unsigned_32()? }
+        }
+        tag::ITERATION_SUCCEEDED => {
+            EventDetails::MapIterationSucceeded { name: r.text()?, index: r.unsigned_32()? }
+        }
+        tag::ITERATION_FAILED => {
+            EventDetails::MapIterationFailed { name: r.text()?, index: r.unsigned_32()? }
+        }
+        tag::ITERATION_ABORTED => {
+            EventDetails::MapIterationAborted { name: r.text()?, index: r.unsigned_32()? }
+        }
+        tag::STATE_ABORTED => EventDetails::StateAborted { state_type: read_state_type(r)? },
+        tag::EVALUATION_FAILED => EventDetails::EvaluationFailed {
+            state: r.text()?,
+            location: r.optional_text()?,
+            error: r.text()?,
+            cause: r.text()?,
+        },
         _ => return Err(Malformed("it holds an event of an unknown kind").into()),
     })
 }
@@ -374,6 +561,7 @@ fn read_scheduled(r: &mut Reader<'_>, parameters: Stored) -> Result<ScheduledRes
         timeout_s: r.option(Reader::unsigned)?,
         heartbeat_s: r.option(Reader::unsigned)?,
         credentials_role: r.optional_text()?,
+        token_nonce: r.unsigned()?,
     })
 }
 

@@ -1,9 +1,10 @@
-//! `Fail`: ends the execution with the error that the definition names; it has no `…Exited` event.
+//! `Fail`: fails its chain with the error that the definition names; it has no `…Exited` event.
 
 use stepwell_asl::program::{Fail, FailText, State};
 
 use crate::decide::{Deciding, Stop, cut_cause, cut_error};
-use crate::event::{EventDetails, ThreadId};
+use crate::event::ThreadId;
+use crate::retry::Failure;
 
 pub(super) fn work(
     deciding: &mut Deciding<'_>,
@@ -20,6 +21,5 @@ pub(super) fn work(
     let cause = resolve(&fail.cause, "CausePath")?;
     drop(surroundings);
     deciding
-        .finish(thread, EventDetails::ExecutionFailed { error: cut_error(error), cause: cut_cause(cause) });
-    Ok(())
+        .fail_chain(thread, Failure { error: cut_error(error), cause: cut_cause(cause), is_heartbeat: false })
 }

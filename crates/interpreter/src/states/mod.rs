@@ -1,7 +1,12 @@
 //! What each type of state does when it is entered, and when its time has come. One file per type.
 
+pub(crate) mod children;
 mod choice;
 mod fail;
+#[cfg(feature = "whole-language")]
+pub(crate) mod map;
+#[cfg(feature = "whole-language")]
+mod parallel;
 mod pass;
 pub(crate) mod recover;
 mod succeed;
@@ -33,6 +38,13 @@ pub(crate) fn work(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State)
                 _ => unreachable!("only Task states have results"),
             }
         }
+        Activity::Children(_) => match &state.kind {
+            #[cfg(feature = "whole-language")]
+            StateKind::Parallel(parallel) => parallel::leave(deciding, thread, state, parallel),
+            #[cfg(feature = "whole-language")]
+            StateKind::Map(map) => map::go_on(deciding, thread, state, map),
+            _ => unreachable!("only Parallel and Map states have children"),
+        },
         _ => begin(deciding, thread, state),
     }
 }
@@ -46,6 +58,10 @@ pub(crate) fn begin(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State
         StateKind::Wait(wait) => wait::work(deciding, thread, state, wait),
         StateKind::Succeed(succeed) => succeed::work(deciding, thread, state, succeed),
         StateKind::Fail(fail) => fail::work(deciding, thread, state, fail),
+        #[cfg(feature = "whole-language")]
+        StateKind::Parallel(parallel) => parallel::begin(deciding, thread, state, parallel),
+        #[cfg(feature = "whole-language")]
+        StateKind::Map(map) => map::begin(deciding, thread, state, map),
     }
 }
 

@@ -27,19 +27,26 @@ pub(crate) fn recover(
             return retry_later(deciding, thread, state, index, retrier, made);
         }
     }
+    match &state.kind {
+        #[cfg(feature = "whole-language")]
+        StateKind::Parallel(_) => deciding.emit(thread, EventDetails::ParallelStateFailed)?,
+        #[cfg(feature = "whole-language")]
+        StateKind::Map(_) => deciding.emit(thread, EventDetails::MapStateFailed)?,
+        _ => {}
+    }
     match catch.iter().find(|catcher| failure.matches(&catcher.error_equals)) {
         Some(catcher) => caught(deciding, thread, state, catcher, failure),
-        None => {
-            let Failure { error, cause, .. } = failure;
-            deciding.finish(thread, EventDetails::ExecutionFailed { error, cause });
-            Ok(())
-        }
+        None => deciding.fail_chain(thread, failure),
     }
 }
 
 fn handlers(state: &State) -> (&[Retrier], &[Catcher]) {
     match &state.kind {
         StateKind::Task(task) => (&task.retry, &task.catch),
+        #[cfg(feature = "whole-language")]
+        StateKind::Parallel(parallel) => (&parallel.retry, &parallel.catch),
+        #[cfg(feature = "whole-language")]
+        StateKind::Map(map) => (&map.retry, &map.catch),
         _ => (&[], &[]),
     }
 }

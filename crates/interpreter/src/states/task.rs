@@ -1,18 +1,19 @@
 //! `Task`: schedules an attempt, takes its result or its failure. What follows a failure is `recover`'s.
 //!
-//! Request-response integrations and Lambda functions by ARN. An attempt is `…Scheduled` and `…Started` in one batch;
-//! it is dispatched once that is durable.
+//! An attempt is `…Scheduled` and `…Started` in one batch; it is dispatched once that is durable. One that waits for a
+//! task token goes on to `TaskSubmitted`; an activity's starts when a worker takes it.
 
 use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
-use stepwell_asl::program::{Resource, ResourceKind, State, StateKind, Task};
+use stepwell_asl::program::{IntegrationPattern, Resource, ResourceKind, State, StateKind, Task};
 use stepwell_asl::value::Value;
 
 use super::{Exit, assignments, check_size, place_result, target};
 use crate::command::TaskReply;
 use crate::decide::{Deciding, Stop, cut_cause, cut_error};
 use crate::event::{EventDetails, ScheduledResource, Stored, TaskResource, ThreadId};
+use crate::token::TaskToken;
 
 /// Schedules an attempt: the first, or the next one of a retry.
 pub(super) fn schedule(
@@ -22,7 +23,14 @@ pub(super) fn schedule(
     task: &Task,
 ) -> Result<(), Stop> {
     let raw = super::visit(deciding, thread).input.clone();
-    let surroundings = deciding.surroundings(thread, state);
+    let token_nonce = token_nonce(deciding, thread, state, task);
+    let mut surroundings = deciding.surroundings(thread, state);
+    if token_nonce != 0 && !matches!(task.resource.kind, ResourceKind::Activity) {
+        // The event that schedules the attempt is the next one.
+        let execution_arn = deciding.execution.info.execution_arn.clone();
+        let scheduled_event = deciding.execution.last_event_id + 1;
+        surroundings.token = Some(TaskToken { execution_arn, scheduled_event, nonce: token_nonce }.encode());
+    }
     let effective = task.input_path.apply(&raw.payload, &surroundings)?;
     let parameters = match &task.parameters {
         Some(template) => Payload::from_value(template.evaluate(effective.value(), &surroundings)?),
@@ -43,38 +51,73 @@ pub(super) fn schedule(
     drop(surroundings);
     check_size(&state.name, &parameters)?;
     let parameters = deciding.store_unless(parameters, &[&raw]);
-    let scheduled = ScheduledResource { parameters, timeout_s, heartbeat_s, credentials_role };
-    let details = match task_resource(&task.resource) {
-        None => EventDetails::LambdaFunctionScheduled { resource: task.resource.arn.clone(), scheduled },
-        Some(resource) => EventDetails::TaskScheduled {
-            resource,
-            region: deciding.execution.info.region.clone(),
-            scheduled,
-        },
+    let scheduled = ScheduledResource { parameters, timeout_s, heartbeat_s, credentials_role, token_nonce };
+    let arn = || task.resource.arn.clone();
+    let region = deciding.execution.info.region.clone();
+    let details = match Family::of(&task.resource) {
+        Family::Lambda => EventDetails::LambdaFunctionScheduled { resource: arn(), scheduled },
+        Family::Activity => EventDetails::ActivityScheduled { resource: arn(), scheduled },
+        Family::Service(resource) => EventDetails::TaskScheduled { resource, region, scheduled },
     };
-    deciding.emit(thread, details)
+    deciding.emit(thread, details)?;
+    deciding.scheduled.push(thread);
+    Ok(())
 }
 
-/// The attempt that was scheduled in this decision starts.
+/// Half of the attempt's task token, where it is to have one.
+fn token_nonce(deciding: &Deciding<'_>, thread: ThreadId, state: &State, task: &Task) -> u64 {
+    match &task.resource.kind {
+        ResourceKind::Activity => {}
+        ResourceKind::Service { pattern: IntegrationPattern::WaitForTaskToken, .. } => {}
+        _ => return 0,
+    }
+    deciding.random_u64(thread, state).max(1)
+}
+
+/// The attempt that was scheduled in this decision starts; an activity's waits for a worker.
 pub(crate) fn started(deciding: &mut Deciding<'_>, thread: ThreadId) -> Result<(), Stop> {
-    let resource = task_of(deciding, thread).1.resource.clone();
-    let details = match task_resource(&resource) {
-        None => EventDetails::LambdaFunctionStarted,
-        Some(resource) => EventDetails::TaskStarted { resource },
+    let details = match Family::of(&task_of(deciding, thread).1.resource) {
+        Family::Lambda => EventDetails::LambdaFunctionStarted,
+        Family::Activity => return Ok(()),
+        Family::Service(resource) => EventDetails::TaskStarted { resource },
     };
     deciding.emit(thread, details)
 }
 
-/// The attempt that `thread` waits for has ended. Only notes how; what follows is the chain's next step.
+/// The call of the attempt was answered: its end, or the beginning of the wait for a token.
+pub(crate) fn call_ended(
+    deciding: &mut Deciding<'_>,
+    thread: ThreadId,
+    reply: TaskReply,
+) -> Result<(), Stop> {
+    let waits_for_token = matches!(
+        task_of(deciding, thread).1.resource.kind,
+        ResourceKind::Service { pattern: IntegrationPattern::WaitForTaskToken, .. }
+    );
+    match reply {
+        TaskReply::Succeeded(output) if waits_for_token => submitted(deciding, thread, output),
+        reply => ended(deciding, thread, reply),
+    }
+}
+
+/// What the attempt waits for has been set going.
+pub(crate) fn submitted(deciding: &mut Deciding<'_>, thread: ThreadId, output: Payload) -> Result<(), Stop> {
+    let Family::Service(resource) = Family::of(&task_of(deciding, thread).1.resource) else { return Ok(()) };
+    let output = deciding.store(output);
+    deciding.emit(thread, EventDetails::TaskSubmitted { resource, output })
+}
+
+/// The attempt has ended. Only notes how; what follows is the chain's next step.
 pub(crate) fn ended(deciding: &mut Deciding<'_>, thread: ThreadId, reply: TaskReply) -> Result<(), Stop> {
     let (_, task) = task_of(deciding, thread);
     match reply {
         TaskReply::Succeeded(result) => match check_size(size_owner(&task.resource), &result) {
             Ok(()) => {
                 let output = deciding.store(result);
-                let details = match task_resource(&task.resource) {
-                    None => EventDetails::LambdaFunctionSucceeded { output },
-                    Some(resource) => EventDetails::TaskSucceeded { resource, output },
+                let details = match Family::of(&task.resource) {
+                    Family::Lambda => EventDetails::LambdaFunctionSucceeded { output },
+                    Family::Activity => EventDetails::ActivitySucceeded { output },
+                    Family::Service(resource) => EventDetails::TaskSucceeded { resource, output },
                 };
                 deciding.emit(thread, details)
             }
@@ -93,23 +136,25 @@ fn failed(
     error: Option<Arc<str>>,
     cause: Option<Arc<str>>,
 ) -> Result<(), Stop> {
-    let details = match task_resource(&task.resource) {
-        None => EventDetails::LambdaFunctionFailed { error, cause },
-        Some(resource) => EventDetails::TaskFailed { resource, error, cause },
+    let details = match Family::of(&task.resource) {
+        Family::Lambda => EventDetails::LambdaFunctionFailed { error, cause },
+        Family::Activity => EventDetails::ActivityFailed { error, cause },
+        Family::Service(resource) => EventDetails::TaskFailed { resource, error, cause },
     };
     deciding.emit(thread, details)
 }
 
-/// `TimeoutSeconds` of the attempt has run out.
+/// `TimeoutSeconds` or `HeartbeatSeconds` of the attempt has run out.
 pub(super) fn timed_out(deciding: &mut Deciding<'_>, thread: ThreadId, task: &Task) -> Result<(), Stop> {
     if let Some(attempt) = deciding.execution.threads[&thread].attempt() {
         let scheduled_event = attempt.scheduled_event;
         deciding.cancel(scheduled_event);
     }
     let error: Option<Arc<str>> = Some("States.Timeout".into());
-    let details = match task_resource(&task.resource) {
-        None => EventDetails::LambdaFunctionTimedOut { error, cause: None },
-        Some(resource) => EventDetails::TaskTimedOut { resource, error, cause: None },
+    let details = match Family::of(&task.resource) {
+        Family::Lambda => EventDetails::LambdaFunctionTimedOut { error, cause: None },
+        Family::Activity => EventDetails::ActivityTimedOut { error, cause: None },
+        Family::Service(resource) => EventDetails::TaskTimedOut { resource, error, cause: None },
     };
     deciding.emit(thread, details)
 }
@@ -145,12 +190,25 @@ fn task_of<'p>(deciding: &Deciding<'p>, thread: ThreadId) -> (&'p State, &'p Tas
     }
 }
 
-/// `resourceType` and `resource` of the Task events; `None` for a Lambda function by ARN, which has events of its own.
-fn task_resource(resource: &Resource) -> Option<TaskResource> {
-    match &resource.kind {
-        ResourceKind::LambdaFunction | ResourceKind::Activity => None,
-        ResourceKind::Service { resource_type, resource, .. } => {
-            Some(TaskResource { resource_type: resource_type.clone(), resource: resource.clone() })
+/// Which family of events a resource has.
+enum Family {
+    /// `LambdaFunction…`: a function by its ARN.
+    Lambda,
+    /// `Activity…`
+    Activity,
+    /// `Task…`, with `resourceType` and `resource`.
+    Service(TaskResource),
+}
+
+impl Family {
+    fn of(resource: &Resource) -> Family {
+        match &resource.kind {
+            ResourceKind::LambdaFunction => Family::Lambda,
+            ResourceKind::Activity => Family::Activity,
+            ResourceKind::Service { resource_type, resource, .. } => Family::Service(TaskResource {
+                resource_type: resource_type.clone(),
+                resource: resource.clone(),
+            }),
         }
     }
 }

@@ -1,0 +1,101 @@
+//! The graph of a state machine: boxes, arrows, and the words on them. Shape only; `program` makes it.
+
+/// A state machine as boxes and arrows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Graph {
+    /// The start marker, the states in the order of the definition, the end marker.
+    pub nodes: Vec<Node>,
+    /// The arrows, in the order of the nodes they leave.
+    pub edges: Vec<Edge>,
+    /// Frames around the states inside a Parallel branch or a Map.
+    pub clusters: Vec<Cluster>,
+    /// `Comment` of the machine.
+    pub comment: Option<String>,
+}
+
+/// One box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// What it stands for.
+    pub kind: NodeKind,
+    /// The state's name; `Start` and `End` for the markers.
+    pub name: String,
+    /// What the state does, in a few words: `Lambda invoke`, `10 s`; empty where the type says it all.
+    pub detail: String,
+    /// `Comment` of the state.
+    pub comment: Option<String>,
+    /// Index of the frame around it in [`Graph::clusters`].
+    pub cluster: Option<usize>,
+}
+
+/// What a box stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// Where an execution begins.
+    Start,
+    /// Where it ends, well or not.
+    End,
+    /// A state.
+    State(StateType),
+}
+
+/// The types of states, tasks told apart by what they call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StateType {
+    /// `Pass`
+    Pass,
+    /// A `Task` that calls a Lambda function.
+    Lambda,
+    /// A `Task` that calls DynamoDB.
+    Database,
+    /// A `Task` that calls SQS, SNS or EventBridge.
+    Messaging,
+    /// A `Task` that starts a state machine.
+    Execution,
+    /// A `Task` done by an activity's worker.
+    Activity,
+    /// Any other `Task`.
+    Service,
+    /// `Choice`
+    Choice,
+    /// `Wait`
+    Wait,
+    /// `Succeed`
+    Succeed,
+    /// `Fail`
+    Fail,
+}
+
+/// One arrow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// Index of the box it leaves.
+    pub from: usize,
+    /// Index of the box it points to.
+    pub to: usize,
+    /// Why it is taken.
+    pub kind: EdgeKind,
+    /// Its words, one line per rule or catcher: `$.status == "FAILED"`, `default`, `catch States.ALL`; empty for `Next`.
+    pub labels: Vec<String>,
+}
+
+/// Why an arrow is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EdgeKind {
+    /// From the start marker, by `Next`, or to the end marker.
+    Next,
+    /// By a rule or the default of a Choice.
+    Choice,
+    /// By a catcher.
+    Catch,
+}
+
+/// A frame around states.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// What stands above it.
+    pub name: String,
+    /// Index of the frame around this one.
+    pub parent: Option<usize>,
+}

@@ -1,0 +1,378 @@
+//! [`Execution::apply`]: the only function that changes an execution.
+
+use std::collections::BTreeMap;
+
+use stepwell_asl::program::{Program, StateId, StateKind};
+
+use crate::event::{EventDetails, HistoryEvent, PrivateRecord, Record, ScheduledResource, Stored, ThreadId};
+use crate::execution::{
+    Activity, Attempt, Children, DueWhat, Execution, ExecutionStatus, Parent, Position, Thread, Visit,
+};
+use crate::retry::Failure;
+
+/// A record that does not follow from what happened before: the journal is broken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// An event is missing or repeated.
+    #[error("expected event {expected}, found {found}")]
+    Gap {
+        /// The next id.
+        expected: u64,
+        /// The id that came.
+        found: u64,
+    },
+    /// An event after the end.
+    #[error("event {id} comes after the end of the execution")]
+    Closed {
+        /// Its id.
+        id: u64,
+    },
+    /// An event that cannot happen where its chain stands, or that names a state the definition does not have.
+    #[error("the record at event {id} does not fit the state of the execution")]
+    Misplaced {
+        /// Its id, or the newest one for a private record.
+        id: u64,
+    },
+}
+
+impl Execution {
+    /// Closes the journal batch that is being filled: later payloads belong to the next one.
+    ///
+    /// Called by [`crate::decide`] at its end, and by whoever folds a journal after each stored batch.
+    pub fn end_batch(&mut self) {
+        self.batch += 1;
+    }
+
+    /// Lets `record` happen. Records come in the order in which they were decided; one that does not fit the
+    /// execution (a broken journal) is refused.
+    pub fn apply(&mut self, program: &Program, record: &Record) -> Result<(), ApplyError> {
+        match record {
+            Record::Event(event) => self.apply_event(program, event),
+            Record::Private(record) => self.apply_private(program, record),
+        }
+    }
+
+    fn apply_event(&mut self, program: &Program, event: &HistoryEvent) -> Result<(), ApplyError> {
+        if event.id != self.last_event_id + 1 {
+            return Err(ApplyError::Gap { expected: self.last_event_id + 1, found: event.id });
+        }
+        if self.status != ExecutionStatus::Running {
+            return Err(ApplyError::Closed { id: event.id });
+        }
+        match &event.details {
+            EventDetails::ExecutionStarted { input, .. } => self.begin(program, input),
+            EventDetails::ExecutionSucceeded { .. } => self.end(ExecutionStatus::Succeeded),
+            EventDetails::ExecutionFailed { .. } => self.end(ExecutionStatus::Failed),
+            EventDetails::ExecutionAborted { .. } => self.end(ExecutionStatus::Aborted),
+            EventDetails::ExecutionTimedOut { .. } => self.end(ExecutionStatus::TimedOut),
+            EventDetails::MapIterationSucceeded { .. } => {
+                self.child_succeeded(event.thread, Some(event.id))?
+            }
+            _ => self.apply_thread_event(program, event)?,
+        }
+        self.last_event_id = event.id;
+        Ok(())
+    }
+
+    fn begin(&mut self, program: &Program, input: &Stored) {
+        self.input = Some(input.clone());
+        // The first state's entry names no previous event, not even ExecutionStarted: AWS's way.
+        self.add_thread(ThreadId::MAIN, None, program.start_at, input, 0);
+        if let Some(timeout_s) = self.info.timeout_s {
+            self.due.insert((self.info.start_ms + i64::from(timeout_s) * 1000, DueWhat::Execution));
+        }
+    }
+
+    fn add_thread(
+        &mut self,
+        id: ThreadId,
+        parent: Option<Parent>,
+        start_at: StateId,
+        input: &Stored,
+        last_event: u64,
+    ) {
+        let position = Position::Between { next: Some(start_at), input: input.clone() };
+        self.threads.insert(id, Thread { parent, last_event, position, variables: BTreeMap::new() });
+        self.next_thread = self.next_thread.max(id.0 + 1);
+        self.ready.insert(id);
+    }
+
+    fn end(&mut self, status: ExecutionStatus) {
+        self.status = status;
+        self.threads.clear();
+        self.ready.clear();
+        self.due.clear();
+    }
+
+    fn apply_thread_event(&mut self, program: &Program, event: &HistoryEvent) -> Result<(), ApplyError> {
+        let misplaced = || ApplyError::Misplaced { id: event.id };
+        self.forget(event.thread);
+        let thread = self.threads.get_mut(&event.thread).ok_or_else(misplaced)?;
+        let mut is_in_chain = true;
+        match &event.details {
+            EventDetails::StateEntered { name, input, .. } => {
+                let state = program.state_named(name).ok_or_else(misplaced)?;
+                thread.position = Position::In(Visit {
+                    state,
+                    entered_event: event.id,
+                    entered_ms: event.timestamp_ms,
+                    input: input.clone(),
+                    retries: Vec::new(),
+                    activity: Activity::Ready,
+                });
+            }
+            EventDetails::StateExited { output, assigned, next, .. } => {
+                let next = match next {
+                    Some(name) => Some(program.state_named(name).ok_or_else(misplaced)?),
+                    None => None,
+                };
+                for (name, value) in assigned {
+                    thread.variables.insert(name.clone(), value.clone());
+                }
+                thread.position = Position::Between { next, input: output.clone() };
+            }
+            // Neither moves the chain: AWS lets the exit that follows name the same previous event.
+            EventDetails::ParallelStateSucceeded | EventDetails::MapStateSucceeded => is_in_chain = false,
+            EventDetails::MapIterationAborted { .. } | EventDetails::StateAborted { .. } => {
+                is_in_chain = false
+            }
+            EventDetails::MapIterationFailed { .. } => is_in_chain = false,
+            EventDetails::MapIterationStarted { .. }
+            | EventDetails::ParallelStateFailed
+            | EventDetails::MapStateFailed
+            | EventDetails::EvaluationFailed { .. } => {}
+            details => {
+                let visit = thread.visit_mut().ok_or_else(misplaced)?;
+                apply_to_visit(program, visit, event, details).ok_or_else(misplaced)?;
+            }
+        }
+        if is_in_chain {
+            thread.last_event = event.id;
+        }
+        self.remember(event.thread);
+        Ok(())
+    }
+
+    fn apply_private(&mut self, program: &Program, record: &PrivateRecord) -> Result<(), ApplyError> {
+        let misplaced = ApplyError::Misplaced { id: self.last_event_id };
+        let id = match record {
+            PrivateRecord::ThreadStarted { thread, parent, index, input, previous_event_id } => {
+                let parent = Parent { thread: *parent, index: *index };
+                return self
+                    .child_started(program, *thread, parent, input, *previous_event_id)
+                    .ok_or(misplaced);
+            }
+            PrivateRecord::BranchSucceeded { thread } => return self.child_succeeded(*thread, None),
+            PrivateRecord::ChildrenFailed { parent, failing_event, error, cause, is_heartbeat } => {
+                let failure =
+                    Failure { error: error.clone(), cause: cause.clone(), is_heartbeat: *is_heartbeat };
+                return self.children_failed(*parent, *failing_event, failure).ok_or(misplaced);
+            }
+            PrivateRecord::WaitScheduled { thread, .. }
+            | PrivateRecord::RetryScheduled { thread, .. }
+            | PrivateRecord::HeartbeatReceived { thread, .. } => *thread,
+        };
+        self.forget(id);
+        let visit = self.threads.get_mut(&id).and_then(Thread::visit_mut).ok_or(misplaced)?;
+        match record {
+            PrivateRecord::WaitScheduled { due_ms, .. } => {
+                visit.activity = Activity::Waiting { due_ms: *due_ms }
+            }
+            PrivateRecord::RetryScheduled { retrier, due_ms, .. } => {
+                let retrier = *retrier as usize;
+                if visit.retries.len() <= retrier {
+                    visit.retries.resize(retrier + 1, 0);
+                }
+                visit.retries[retrier] += 1;
+                visit.activity = Activity::BackingOff { due_ms: *due_ms };
+            }
+            PrivateRecord::HeartbeatReceived { at_ms, .. } => {
+                if let Activity::Task(attempt) = &mut visit.activity {
+                    attempt.heartbeat_due_ms = after(*at_ms, attempt.heartbeat_s);
+                }
+            }
+            _ => {}
+        }
+        self.remember(id);
+        Ok(())
+    }
+
+    fn child_started(
+        &mut self,
+        program: &Program,
+        id: ThreadId,
+        parent: Parent,
+        input: &Stored,
+        previous_event_id: u64,
+    ) -> Option<()> {
+        self.forget(parent.thread);
+        let container = self.threads.get_mut(&parent.thread)?;
+        let start_at = start_of(program, container.visit()?.state, parent.index)?;
+        let children = container.children_mut()?;
+        children.next_index = parent.index + 1;
+        children.running += 1;
+        children.made_room = None;
+        self.remember(parent.thread);
+        self.add_thread(id, Some(parent), start_at, input, previous_event_id);
+        Some(())
+    }
+
+    /// A branch or iteration has come to its end; `event` is the one that says so, where there is one.
+    fn child_succeeded(&mut self, id: ThreadId, event: Option<u64>) -> Result<(), ApplyError> {
+        let misplaced = || ApplyError::Misplaced { id: event.unwrap_or(self.last_event_id) };
+        let child = self.threads.get(&id).ok_or_else(misplaced)?;
+        let (Some(parent), Position::Between { next: None, input }) = (child.parent, &child.position) else {
+            return Err(misplaced());
+        };
+        let (result, last_event) = (input.clone(), child.last_event);
+        self.forget(id);
+        self.threads.remove(&id);
+        self.forget(parent.thread);
+        let missing = ApplyError::Misplaced { id: self.last_event_id };
+        let container = self.threads.get_mut(&parent.thread).ok_or(missing.clone())?;
+        container.last_event = event.unwrap_or(last_event);
+        let children = container.children_mut().ok_or(missing.clone())?;
+        *children.results.get_mut(parent.index as usize).ok_or(missing)? = Some(result);
+        children.ended += 1;
+        children.running = children.running.saturating_sub(1);
+        children.made_room = Some(last_event);
+        self.remember(parent.thread);
+        Ok(())
+    }
+
+    fn children_failed(&mut self, parent: ThreadId, failing_event: u64, failure: Failure) -> Option<()> {
+        for id in self.descendants(parent) {
+            self.forget(id);
+            self.threads.remove(&id);
+        }
+        self.forget(parent);
+        let container = self.threads.get_mut(&parent)?;
+        container.last_event = failing_event;
+        container.visit_mut()?.activity = Activity::Failed(failure);
+        self.remember(parent);
+        Some(())
+    }
+
+    /// The branches and iterations below `parent`, at any depth, in order.
+    pub(crate) fn descendants(&self, parent: ThreadId) -> Vec<ThreadId> {
+        let mut found: Vec<ThreadId> = Vec::new();
+        // A child's number is above its parent's, so one pass sees every parent before its children.
+        for (id, thread) in self.threads.range(parent..) {
+            if thread.parent.is_some_and(|p| p.thread == parent || found.binary_search(&p.thread).is_ok()) {
+                found.push(*id);
+            }
+        }
+        found
+    }
+
+    fn forget(&mut self, id: ThreadId) {
+        self.ready.remove(&id);
+        if let Some(due) = self.threads.get(&id).and_then(Thread::due_ms) {
+            self.due.remove(&(due, DueWhat::Thread(id)));
+        }
+    }
+
+    fn remember(&mut self, id: ThreadId) {
+        let Some(thread) = self.threads.get(&id) else { return };
+        if thread.is_ready() {
+            self.ready.insert(id);
+        }
+        if let Some(due) = thread.due_ms() {
+            self.due.insert((due, DueWhat::Thread(id)));
+        }
+    }
+}
+
+/// The first state of the branch or iteration `index` of `container`.
+fn start_of(program: &Program, container: StateId, index: u32) -> Option<StateId> {
+    match &program.state(container).kind {
+        #[cfg(feature = "whole-language")]
+        StateKind::Parallel(parallel) => parallel.branches.get(index as usize).map(|branch| branch.start_at),
+        #[cfg(feature = "whole-language")]
+        StateKind::Map(map) => Some(map.processor.start_at),
+        _ => None,
+    }
+}
+
+/// What an event does to the visit of a state that works with others. `None`: it does not fit.
+fn apply_to_visit(
+    program: &Program,
+    visit: &mut Visit,
+    event: &HistoryEvent,
+    details: &EventDetails,
+) -> Option<()> {
+    let failed = |error: &Option<_>, cause: &Option<_>, is_heartbeat| {
+        Activity::Failed(Failure { error: error.clone(), cause: cause.clone(), is_heartbeat })
+    };
+    visit.activity = match details {
+        EventDetails::LambdaFunctionScheduled { scheduled, .. }
+        | EventDetails::ActivityScheduled { scheduled, .. }
+        | EventDetails::TaskScheduled { scheduled, .. } => Activity::Task(attempt(event, scheduled)),
+        EventDetails::LambdaFunctionStarted
+        | EventDetails::ActivityStarted { .. }
+        | EventDetails::TaskStarted { .. } => {
+            let Activity::Task(attempt) = &mut visit.activity else { return None };
+            attempt.started = true;
+            // Only who holds a task token can send a heartbeat.
+            if attempt.token_nonce != 0 {
+                attempt.heartbeat_due_ms = after(event.timestamp_ms, attempt.heartbeat_s);
+            }
+            return Some(());
+        }
+        EventDetails::TaskSubmitted { .. } => {
+            let Activity::Task(attempt) = &mut visit.activity else { return None };
+            attempt.submitted = true;
+            attempt.heartbeat_due_ms = after(event.timestamp_ms, attempt.heartbeat_s);
+            return Some(());
+        }
+        EventDetails::LambdaFunctionSucceeded { output }
+        | EventDetails::ActivitySucceeded { output }
+        | EventDetails::TaskSucceeded { output, .. } => Activity::Succeeded { result: output.clone() },
+        EventDetails::LambdaFunctionFailed { error, cause }
+        | EventDetails::ActivityFailed { error, cause }
+        | EventDetails::TaskFailed { error, cause, .. } => failed(error, cause, false),
+        EventDetails::LambdaFunctionTimedOut { error, cause }
+        | EventDetails::ActivityTimedOut { error, cause }
+        | EventDetails::TaskTimedOut { error, cause, .. } => {
+            let Activity::Task(attempt) = &visit.activity else { return None };
+            failed(error, cause, attempt.is_heartbeat_missed(event.timestamp_ms))
+        }
+        EventDetails::ParallelStateStarted => Activity::Children(branches(program, visit.state)?),
+        EventDetails::MapStateStarted { length, concurrency } => {
+            Activity::Children(Children::new(*length, *concurrency))
+        }
+        _ => return None,
+    };
+    Some(())
+}
+
+#[cfg(not(feature = "whole-language"))]
+fn branches(_: &Program, _: StateId) -> Option<Children> {
+    None
+}
+
+#[cfg(feature = "whole-language")]
+fn branches(program: &Program, state: StateId) -> Option<Children> {
+    let StateKind::Parallel(parallel) = &program.state(state).kind else { return None };
+    let count = u32::try_from(parallel.branches.len()).ok()?;
+    Some(Children::new(count, count))
+}
+
+fn attempt(event: &HistoryEvent, scheduled: &ScheduledResource) -> Attempt {
+    Attempt {
+        scheduled_event: event.id,
+        parameters: scheduled.parameters.clone(),
+        credentials_role: scheduled.credentials_role.clone(),
+        token_nonce: scheduled.token_nonce,
+        heartbeat_s: scheduled.heartbeat_s,
+        started: false,
+        submitted: false,
+        timeout_due_ms: after(event.timestamp_ms, scheduled.timeout_s),
+        heartbeat_due_ms: None,
+    }
+}
+
+/// So many seconds after `ms`.
+fn after(ms: i64, seconds: Option<u64>) -> Option<i64> {
+    seconds.map(|s| ms.saturating_add_unsigned(s.saturating_mul(1000)))
+}
