@@ -51,7 +51,8 @@ fn dependencies_point_as_the_table_says() {
             }
             let dependency = short(dependency["name"].as_str().expect("a dependency has a name"));
             let fits = may.contains(&dependency)
-                || may.contains("all but conformance") && !["conformance", "xtask"].contains(&dependency.as_str());
+                || may.contains("all but conformance")
+                    && !["conformance", "xtask"].contains(&dependency.as_str());
             assert!(fits, "{name} imports {dependency}; ARCHITECTURE.md says it may import only {may:?}");
         }
         seen.insert(name);

@@ -6,7 +6,10 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::environment::{Environment, StatesError};
+use crate::jsonata::{QueryFailure, Scope};
 use crate::path::Path;
+#[cfg(feature = "whole-language")]
+use crate::template::Template;
 use crate::timestamp::Timestamp;
 use crate::value::{Number, Value};
 
@@ -26,6 +29,9 @@ pub enum Condition {
         /// What is asked of it.
         test: Test,
     },
+    /// `Condition` of a JSONata rule.
+    #[cfg(feature = "whole-language")]
+    Query(Template),
 }
 
 /// What a rule asks of its variable.
@@ -118,6 +124,25 @@ impl Condition {
             }
             Condition::Not(member) => Ok(!member.evaluate(input, env)?),
             Condition::Test { variable, test } => test.evaluate(variable, input, env),
+            // There are none in a JSONPath state.
+            #[cfg(feature = "whole-language")]
+            Condition::Query(_) => Ok(false),
+        }
+    }
+
+    /// Whether the rule of a JSONata state matches. It stands at `location`, as in `Choices[0]/Condition`.
+    pub fn evaluate_query(&self, scope: &Scope<'_>, location: &str) -> Result<bool, QueryFailure> {
+        // Without the feature nothing is evaluated.
+        let _ = (scope, location);
+        match self {
+            // `true` and `false` as given are compiled to these.
+            Condition::And(_) => Ok(true),
+            Condition::Or(_) | Condition::Not(_) | Condition::Test { .. } => Ok(false),
+            #[cfg(feature = "whole-language")]
+            Condition::Query(template) => match template.evaluate_query(scope, location)? {
+                Value::Bool(holds) => Ok(holds),
+                other => Err(template.unexpected_type(location, "boolean", &other)),
+            },
         }
     }
 
@@ -135,6 +160,8 @@ impl Condition {
                         paths.push(path);
                     }
                 }
+                #[cfg(feature = "whole-language")]
+                Condition::Query(_) => {}
             }
         }
         paths

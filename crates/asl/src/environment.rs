@@ -1,5 +1,6 @@
 //! What an expression may look at besides its input, and how its failure reads.
 
+use crate::timestamp::Timestamp;
 use crate::value::Value;
 
 /// The surroundings of an evaluation; the interpreter provides them.
@@ -13,6 +14,13 @@ pub trait Environment {
     /// The next number of the execution's entropy: the only source of `States.UUID` and `States.MathRandom`, so that
     /// evaluation stays a pure function.
     fn random_u64(&self) -> u64;
+
+    /// The time that `$now()` and `$millis()` give: when the state was entered, unless the interpreter knows better.
+    fn now(&self) -> Timestamp {
+        let entered = self.context().get("State").and_then(|state| state.get("EnteredTime"));
+        let instant = entered.and_then(Value::as_str).and_then(Timestamp::parse_rfc3339);
+        instant.unwrap_or(Timestamp::from_epoch_ms(0))
+    }
 }
 
 /// A failure that the language itself defines: an error name and AWS's cause.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::environment::{Environment, StatesError};
+use crate::jsonata::{QueryFailure, Scope};
 use crate::path::Path;
 use crate::payload::Payload;
-use crate::program::{FailText, PathField, ResultPath, SecondsField, WaitUntil};
+use crate::program::{CountField, FailText, PathField, PercentageField, ResultPath, SecondsField, WaitUntil};
 use crate::timestamp::Timestamp;
 use crate::value::{Number, Value};
 
@@ -53,6 +54,8 @@ impl SecondsField {
         let path = match self {
             SecondsField::Literal(seconds) => return Ok(*seconds),
             SecondsField::Path(path) => path,
+            #[cfg(feature = "whole-language")]
+            SecondsField::Query(_) => return Err(other_language(field)),
         };
         let value = look_up(path, input, env)?;
         let seconds = value.as_number().and_then(Number::as_i64).and_then(|n| u32::try_from(n).ok());
@@ -64,6 +67,37 @@ impl SecondsField {
             ))
         })
     }
+}
+
+impl SecondsField {
+    /// The seconds in a JSONata state; `field` is `TimeoutSeconds` or `HeartbeatSeconds`.
+    pub fn resolve_query(&self, field: &'static str, scope: &Scope<'_>) -> Result<u32, QueryFailure> {
+        // Without the feature nothing is evaluated.
+        let _ = scope;
+        match self {
+            SecondsField::Literal(seconds) => Ok(*seconds),
+            SecondsField::Path(_) => Err(failed(field, other_language(field))),
+            #[cfg(feature = "whole-language")]
+            SecondsField::Query(template) => {
+                let value = template.evaluate_query(scope, field)?;
+                let number =
+                    value.as_number().ok_or_else(|| template.unexpected_type(field, "number", &value))?;
+                let seconds = number.as_i64().and_then(|n| u32::try_from(n).ok());
+                seconds.filter(|s| (1..=SECONDS_MAX).contains(s)).ok_or_else(|| {
+                    QueryFailure::new(field, format!("The {field} field must be a positive integer: {value}"))
+                })
+            }
+        }
+    }
+}
+
+/// A field of the one query language was asked for in the other one, which compilation rules out.
+fn other_language(field: &str) -> StatesError {
+    StatesError::runtime(format!("The field {field} belongs to another query language than its state."))
+}
+
+fn failed(field: &str, error: StatesError) -> QueryFailure {
+    QueryFailure { error, location: Some(field.to_owned()) }
 }
 
 /// When a `Wait` ends.
@@ -83,6 +117,48 @@ impl WaitUntil {
             WaitUntil::Timestamp(instant) => Ok(WaitTarget::At(*instant)),
             WaitUntil::SecondsPath(path) => seconds_path(path, input, env).map(WaitTarget::Seconds),
             WaitUntil::TimestampPath(path) => timestamp_path(path, input, env).map(WaitTarget::At),
+            #[cfg(feature = "whole-language")]
+            WaitUntil::SecondsQuery(_) => Err(other_language("Seconds")),
+            #[cfg(feature = "whole-language")]
+            WaitUntil::TimestampQuery(_) => Err(other_language("Timestamp")),
+        }
+    }
+
+    /// When the wait of a JSONata state ends.
+    pub fn resolve_query(&self, scope: &Scope<'_>) -> Result<WaitTarget, QueryFailure> {
+        // Without the feature nothing is evaluated.
+        let _ = scope;
+        match self {
+            WaitUntil::Seconds(seconds) => Ok(WaitTarget::Seconds((*seconds).into())),
+            WaitUntil::Timestamp(instant) => Ok(WaitTarget::At(*instant)),
+            WaitUntil::SecondsPath(_) => Err(failed("SecondsPath", other_language("SecondsPath"))),
+            WaitUntil::TimestampPath(_) => Err(failed("TimestampPath", other_language("TimestampPath"))),
+            #[cfg(feature = "whole-language")]
+            WaitUntil::SecondsQuery(template) => {
+                let value = template.evaluate_query(scope, "Seconds")?;
+                let number =
+                    value.as_number().ok_or_else(|| template.unexpected_type("Seconds", "number", &value))?;
+                let seconds = number.as_i64().and_then(|n| u64::try_from(n).ok());
+                let seconds = seconds.filter(|s| *s <= SECONDS_MAX.into());
+                seconds.map(WaitTarget::Seconds).ok_or_else(|| {
+                    let cause =
+                        format!("The Seconds field must be an integer from 0 to {SECONDS_MAX}: {value}");
+                    QueryFailure::new("Seconds", cause)
+                })
+            }
+            #[cfg(feature = "whole-language")]
+            WaitUntil::TimestampQuery(template) => {
+                let value = template.evaluate_query(scope, "Timestamp")?;
+                let text =
+                    value.as_str().ok_or_else(|| template.unexpected_type("Timestamp", "string", &value))?;
+                Timestamp::parse_rfc3339(text).map(WaitTarget::At).ok_or_else(|| {
+                    let cause = format!(
+                        "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format string: \
+                         {text}"
+                    );
+                    QueryFailure::new("Timestamp", cause)
+                })
+            }
         }
     }
 }
@@ -138,6 +214,8 @@ impl FailText {
         let expression = match self {
             FailText::Literal(text) => return Ok(text.clone()),
             FailText::Path(expression) => expression,
+            #[cfg(feature = "whole-language")]
+            FailText::Query(_) => return Err(other_language(field)),
         };
         match expression.evaluate(field, input, env)? {
             Value::String(text) => Ok(text),
@@ -147,5 +225,124 @@ impl FailText {
                 other.to_json()
             ))),
         }
+    }
+}
+
+impl FailText {
+    /// The text in a JSONata state; `field` is `Error` or `Cause`.
+    pub fn resolve_query(&self, field: &'static str, scope: &Scope<'_>) -> Result<Arc<str>, QueryFailure> {
+        // Without the feature nothing is evaluated.
+        let _ = scope;
+        match self {
+            FailText::Literal(text) => Ok(text.clone()),
+            FailText::Path(_) => Err(failed(field, other_language(field))),
+            #[cfg(feature = "whole-language")]
+            FailText::Query(template) => match template.evaluate_query(scope, field)? {
+                Value::String(text) => Ok(text),
+                other => Err(template.unexpected_type(field, "string", &other)),
+            },
+        }
+    }
+}
+
+/// A number or a string that spells one.
+fn spelt_number(value: &Value) -> Option<Number> {
+    match value {
+        Value::Number(number) => Some(number.clone()),
+        Value::String(text) => match crate::json::parse(text) {
+            Ok(Value::Number(number)) => Some(number),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+impl CountField {
+    /// The number in a JSONPath state; `field` is the name without `Path`: `MaxConcurrency`, `ToleratedFailureCount` …
+    pub fn resolve(
+        &self,
+        field: &'static str,
+        input: &Value,
+        env: &dyn Environment,
+    ) -> Result<u32, StatesError> {
+        let path = match self {
+            CountField::Literal(count) => return Ok(*count),
+            CountField::Path(path) => path,
+            CountField::Query(_) => return Err(other_language(field)),
+        };
+        let value = look_up(path, input, env)?;
+        let Some(number) = spelt_number(&value).and_then(|n| n.as_i64()) else {
+            return Err(StatesError::runtime(format!(
+                "The {field}Path field refers to value \"{}\" which is not a valid integer: {}",
+                shown(&value),
+                path.text()
+            )));
+        };
+        non_negative(field, number)
+    }
+
+    /// The number in a JSONata state.
+    pub fn resolve_query(&self, field: &'static str, scope: &Scope<'_>) -> Result<u32, QueryFailure> {
+        match self {
+            CountField::Literal(count) => Ok(*count),
+            CountField::Path(_) => Err(failed(field, other_language(field))),
+            CountField::Query(template) => {
+                let value = template.evaluate_query(scope, field)?;
+                let number = value.as_number().and_then(Number::as_i64);
+                let number = number.ok_or_else(|| template.unexpected_type(field, "number", &value))?;
+                non_negative(field, number).map_err(|error| QueryFailure::new(field, error.cause))
+            }
+        }
+    }
+}
+
+fn non_negative(field: &str, number: i64) -> Result<u32, StatesError> {
+    if number < 0 {
+        return Err(StatesError::runtime(format!("{field} cannot be negative.")));
+    }
+    Ok(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+impl PercentageField {
+    /// The percentage in a JSONPath state.
+    pub fn resolve(&self, input: &Value, env: &dyn Environment) -> Result<f64, StatesError> {
+        let field = "ToleratedFailurePercentage";
+        let path = match self {
+            PercentageField::Literal(percentage) => return Ok(*percentage),
+            PercentageField::Path(path) => path,
+            PercentageField::Query(_) => return Err(other_language(field)),
+        };
+        let value = look_up(path, input, env)?;
+        let Some(number) = spelt_number(&value) else {
+            return Err(StatesError::runtime(format!(
+                "The {field}Path field refers to value \"{}\" which is not a valid float: {}",
+                shown(&value),
+                path.text()
+            )));
+        };
+        percentage(number.as_f64())
+    }
+
+    /// The percentage in a JSONata state.
+    pub fn resolve_query(&self, scope: &Scope<'_>) -> Result<f64, QueryFailure> {
+        let field = "ToleratedFailurePercentage";
+        match self {
+            PercentageField::Literal(percentage) => Ok(*percentage),
+            PercentageField::Path(_) => Err(failed(field, other_language(field))),
+            PercentageField::Query(template) => {
+                let value = template.evaluate_query(scope, field)?;
+                let number =
+                    value.as_number().ok_or_else(|| template.unexpected_type(field, "number", &value))?;
+                percentage(number.as_f64()).map_err(|error| QueryFailure::new(field, error.cause))
+            }
+        }
+    }
+}
+
+fn percentage(number: f64) -> Result<f64, StatesError> {
+    if (0.0..=100.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err(StatesError::runtime("ToleratedFailurePercentage must be between 0 and 100."))
     }
 }

@@ -13,6 +13,7 @@ pub mod environment;
 pub mod fields;
 pub mod intrinsic;
 pub mod json;
+pub mod jsonata;
 pub mod path;
 pub mod payload;
 pub mod program;

@@ -1,4 +1,5 @@
-//! Payload templates: JSON in which keys that end in `.$` hold a path or an intrinsic function call.
+//! Payload templates: JSON in which keys that end in `.$` hold a path or an intrinsic function call, or, in states
+//! whose query language is JSONata, in which strings in `{% %}` are expressions.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use indexmap::IndexMap;
 use crate::environment::{Environment, StatesError};
 use crate::intrinsic::Call;
 use crate::json::{MAX_DEPTH, Node, NodeKind};
+use crate::jsonata::{self, Allowed, Expression, ExpressionProblem, QueryFailure, Scope};
 use crate::path::{Path, PathMiss};
 use crate::value::{Object, Value};
 
@@ -25,6 +27,8 @@ enum Part {
     Array(Vec<Part>),
     /// The field's name with its `.$`, and what it holds.
     Expression(Arc<str>, ValueExpression),
+    /// `{% … %}` in a JSONata state.
+    Query(Expression),
 }
 
 /// What is wrong with one member of a template.
@@ -40,6 +44,8 @@ pub(crate) enum TemplateProblemKind {
     NoExpression { field: Arc<str>, reason: String },
     /// The field is there with and without `.$`.
     Clash(Arc<str>),
+    /// The expression in `{% %}` cannot be used.
+    Query(ExpressionProblem),
 }
 
 impl Template {
@@ -48,7 +54,38 @@ impl Template {
         Template(Part::compile(node, problems))
     }
 
-    /// The value that the template stands for, made from `input` and the surroundings.
+    /// Compiles the template of a JSONata state, whose expressions may refer to what is `allowed`.
+    pub(crate) fn compile_query(
+        node: &Node,
+        allowed: Allowed,
+        problems: &mut Vec<TemplateProblem>,
+    ) -> Template {
+        Template(Part::compile_query(node, allowed, problems))
+    }
+
+    /// The value that the template of a JSONata state stands for. `location` is the name of its field, as in `Output`.
+    pub fn evaluate_query(&self, scope: &Scope<'_>, location: &str) -> Result<Value, QueryFailure> {
+        let mut bytes_left = RESULT_BYTES_MAX;
+        self.0.evaluate_query(scope, &mut location.to_owned(), MAX_DEPTH, &mut bytes_left)
+    }
+
+    /// The expression that is all of the template, if it is one.
+    #[must_use]
+    pub fn as_query(&self) -> Option<&Expression> {
+        match &self.0 {
+            Part::Query(expression) => Some(expression),
+            _ => None,
+        }
+    }
+
+    /// The failure that the template at `location` gave `value` where the type `expected` is needed.
+    #[must_use]
+    pub fn unexpected_type(&self, location: &str, expected: &str, value: &Value) -> QueryFailure {
+        let expression = self.as_query().map_or("", Expression::text);
+        QueryFailure::unexpected_type(expression, location, expected, value)
+    }
+
+    /// The value that the template of a JSONPath state stands for, made from `input` and the surroundings.
     pub fn evaluate(&self, input: &Value, env: &dyn Environment) -> Result<Value, StatesError> {
         let mut bytes_left = RESULT_BYTES_MAX;
         self.0.evaluate(input, env, MAX_DEPTH, &mut bytes_left)
@@ -63,6 +100,22 @@ impl Template {
         }
     }
 
+    /// The variables that the template reads.
+    pub fn variables(&self) -> Vec<Arc<str>> {
+        let mut variables: Vec<Arc<str>> =
+            self.paths().into_iter().filter_map(|p| p.variable().cloned()).collect();
+        let mut open = vec![&self.0];
+        while let Some(part) = open.pop() {
+            match part {
+                Part::Literal(_) | Part::Expression(..) => {}
+                Part::Object(members) => open.extend(members.iter().map(|(_, part)| part)),
+                Part::Array(elements) => open.extend(elements),
+                Part::Query(expression) => variables.extend(expression.variables().iter().cloned()),
+            }
+        }
+        variables
+    }
+
     /// Every path in the template, those in calls included.
     pub fn paths(&self) -> Vec<&Path> {
         let mut paths = Vec::new();
@@ -73,6 +126,7 @@ impl Template {
                 Part::Object(members) => open.extend(members.iter().map(|(_, part)| part)),
                 Part::Array(elements) => open.extend(elements),
                 Part::Expression(_, expression) => paths.extend(expression.paths()),
+                Part::Query(_) => {}
             }
         }
         paths
@@ -134,6 +188,109 @@ impl Part {
         (name.into(), part)
     }
 
+    fn compile_query(node: &Node, allowed: Allowed, problems: &mut Vec<TemplateProblem>) -> Part {
+        match &node.kind {
+            NodeKind::Object(members) => {
+                let parts: IndexMap<Arc<str>, Part> = members
+                    .iter()
+                    .map(|m| (m.name.clone(), Part::compile_query(&m.value, allowed, problems)))
+                    .collect();
+                if parts.values().all(Part::is_literal) {
+                    let members = parts.into_iter().map(|(name, part)| (name, part.into_literal()));
+                    return Part::Literal(members.collect::<Object>().into());
+                }
+                Part::Object(parts.into_iter().collect())
+            }
+            NodeKind::Array(elements) => {
+                let parts: Vec<Part> =
+                    elements.iter().map(|e| Part::compile_query(e, allowed, problems)).collect();
+                if parts.iter().all(Part::is_literal) {
+                    return Part::Literal(
+                        parts.into_iter().map(Part::into_literal).collect::<Vec<_>>().into(),
+                    );
+                }
+                Part::Array(parts)
+            }
+            NodeKind::String(text) => match jsonata::expression_in(text) {
+                Some(inner) => Part::compile_expression(inner, node, allowed, problems),
+                None if text.starts_with("{%") || text.ends_with("%}") => {
+                    let message = "An expression starts with '{%' and ends with '%}'".to_owned();
+                    let problem = ExpressionProblem { code: "INVALID_JSONATA_EXPRESSION", message };
+                    problems
+                        .push(TemplateProblem { kind: TemplateProblemKind::Query(problem), span: node.span });
+                    Part::Literal(Value::Null)
+                }
+                None => Part::Literal(node.to_value()),
+            },
+            _ => Part::Literal(node.to_value()),
+        }
+    }
+
+    fn compile_expression(
+        text: &str,
+        node: &Node,
+        allowed: Allowed,
+        problems: &mut Vec<TemplateProblem>,
+    ) -> Part {
+        match Expression::parse(text, allowed) {
+            Ok(expression) => Part::Query(expression),
+            Err(found) => {
+                let found = found.into_iter().map(TemplateProblemKind::Query);
+                problems.extend(found.map(|kind| TemplateProblem { kind, span: node.span }));
+                Part::Literal(Value::Null)
+            }
+        }
+    }
+
+    fn evaluate_query(
+        &self,
+        scope: &Scope<'_>,
+        location: &mut String,
+        depth_left: usize,
+        bytes_left: &mut usize,
+    ) -> Result<Value, QueryFailure> {
+        let inside = depth_left.saturating_sub(1);
+        let start = location.len();
+        match self {
+            Part::Object(members) => {
+                let mut object = Object::with_capacity(members.len());
+                for (name, part) in members {
+                    location.push('/');
+                    location.push_str(name);
+                    object.insert(name.clone(), part.evaluate_query(scope, location, inside, bytes_left)?);
+                    location.truncate(start);
+                }
+                Ok(object.into())
+            }
+            Part::Array(parts) => {
+                let mut elements = Vec::with_capacity(parts.len());
+                for (i, part) in parts.iter().enumerate() {
+                    location.push_str(&format!("[{i}]"));
+                    elements.push(part.evaluate_query(scope, location, inside, bytes_left)?);
+                    location.truncate(start);
+                }
+                Ok(elements.into())
+            }
+            Part::Query(expression) => {
+                let value = expression.evaluate(scope, location)?;
+                let fits = value.approximate_json_len(*bytes_left).and_then(|n| bytes_left.checked_sub(n));
+                match fits.filter(|_| !value.is_nested_deeper_than(depth_left)) {
+                    Some(left) => {
+                        *bytes_left = left;
+                        Ok(value)
+                    }
+                    None => Err(QueryFailure {
+                        error: StatesError::too_large(),
+                        location: Some(location.clone()),
+                    }),
+                }
+            }
+            Part::Literal(value) => Ok(value.clone()),
+            // There are none in the template of a JSONata state.
+            Part::Expression(..) => Ok(Value::Null),
+        }
+    }
+
     fn is_literal(&self) -> bool {
         matches!(self, Part::Literal(_))
     }
@@ -182,16 +339,18 @@ impl Part {
                     length.and_then(|n| bytes_left.checked_sub(n)).ok_or_else(StatesError::too_large)?;
                 Ok(value)
             }
+            // There are none in the template of a JSONPath state.
+            Part::Query(_) => Ok(Value::Null),
         }
     }
 }
 
 /// A path or an intrinsic function call, as fields that end in `.$` hold it.
 #[derive(Debug)]
-pub struct ValueExpression(Expression);
+pub struct ValueExpression(PathOrCall);
 
 #[derive(Debug)]
-enum Expression {
+enum PathOrCall {
     Path(Path),
     Call(Call),
 }
@@ -200,9 +359,9 @@ impl ValueExpression {
     /// Compiles `text`; the error says in our words why it is neither.
     pub fn parse(text: &str) -> Result<ValueExpression, String> {
         if text.starts_with('$') {
-            Path::parse(text).map(|path| ValueExpression(Expression::Path(path))).map_err(|e| e.to_string())
+            Path::parse(text).map(|path| ValueExpression(PathOrCall::Path(path))).map_err(|e| e.to_string())
         } else {
-            Call::parse(text).map(|call| ValueExpression(Expression::Call(call))).map_err(|e| e.to_string())
+            Call::parse(text).map(|call| ValueExpression(PathOrCall::Call(call))).map_err(|e| e.to_string())
         }
     }
 
@@ -210,8 +369,8 @@ impl ValueExpression {
     #[must_use]
     pub fn text(&self) -> &str {
         match &self.0 {
-            Expression::Path(path) => path.text(),
-            Expression::Call(call) => call.text(),
+            PathOrCall::Path(path) => path.text(),
+            PathOrCall::Call(call) => call.text(),
         }
     }
 
@@ -219,30 +378,30 @@ impl ValueExpression {
     #[must_use]
     pub fn as_call(&self) -> Option<&Call> {
         match &self.0 {
-            Expression::Path(_) => None,
-            Expression::Call(call) => Some(call),
+            PathOrCall::Path(_) => None,
+            PathOrCall::Call(call) => Some(call),
         }
     }
 
     /// Every path in it.
     pub fn paths(&self) -> Vec<&Path> {
         match &self.0 {
-            Expression::Path(path) => vec![path],
-            Expression::Call(call) => call.paths(),
+            PathOrCall::Path(path) => vec![path],
+            PathOrCall::Call(call) => call.paths(),
         }
     }
 
     /// The value of the expression; `field` is the name that error texts give its field.
     pub fn evaluate(&self, field: &str, input: &Value, env: &dyn Environment) -> Result<Value, StatesError> {
         match &self.0 {
-            Expression::Path(path) => path.evaluate_directly(input, env).map_err(|_: PathMiss| {
+            PathOrCall::Path(path) => path.evaluate_directly(input, env).map_err(|_: PathMiss| {
                 StatesError::runtime(format!(
                     "The JSONPath '{}' specified for the field '{field}' could not be found in the input '{}'",
                     path.text(),
                     input.to_json()
                 ))
             }),
-            Expression::Call(call) => call.evaluate(input, env),
+            PathOrCall::Call(call) => call.evaluate(input, env),
         }
     }
 }

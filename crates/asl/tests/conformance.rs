@@ -213,7 +213,10 @@ fn surroundings(case: &Case, input: &str) -> Surroundings {
     .into_iter()
     .collect();
     let machine: Object = [("Id", Value::from("arn")), ("Name", Value::from("m"))].into_iter().collect();
-    let state: Object = [("Name", Value::from("<open>"))].into_iter().collect();
+    let state: Object = [("Name", "<open>"), ("EnteredTime", "2024-01-01T00:00:00Z")]
+        .into_iter()
+        .map(|(n, v)| (n, Value::from(v)))
+        .collect();
     let members = [("Execution", execution), ("StateMachine", machine), ("State", state)];
     let context: Object = members.into_iter().collect();
     Surroundings { context: context.into(), variables: BTreeMap::new(), random: Cell::new(7) }

@@ -10,17 +10,18 @@ use rustc_hash::FxHasher;
 use stepwell_asl::payload::Payload;
 use stepwell_aws::Account;
 use stepwell_integrations::TaskRunner;
-use stepwell_interpreter::{ExecutionInfo, HistoryEvent, limits};
+use stepwell_interpreter::{ExecutionInfo, HistoryEvent, TaskReply, TaskToken, limits};
 use stepwell_store::{
     CommitError, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, ReadError, Store,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use crate::activities::Activities;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
 use crate::machines::{MachineRevision, Machines};
-use crate::shard::{Message, Shard, StartRequest, StopRequest, Surroundings};
+use crate::shard::{Message, Shard, StartRequest, StopRequest, Surroundings, TokenAction, TokenRequest};
 
 /// Requests that may wait for one shard; more are refused (back-pressure).
 const QUEUED_REQUESTS_MAX: usize = 16_384;
@@ -124,6 +125,29 @@ pub enum StopExecutionError {
     Stopping,
 }
 
+/// Why a task token was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskTokenError {
+    /// The text is none of ours.
+    #[error("Invalid Token: 'Invalid token'")]
+    Invalid,
+    /// There is no such task.
+    #[error("Task Does Not Exist: 'Provided task does not exist anymore'")]
+    DoesNotExist,
+    /// The task is over: it has ended, timed out, or its execution has closed.
+    #[error("Task Timed Out: 'Provided task does not exist anymore'")]
+    TimedOut,
+    /// Too many requests wait already.
+    #[error("Rate exceeded")]
+    Throttled,
+    /// It could not be made durable.
+    #[error(transparent)]
+    Commit(CommitError),
+    /// The engine is stopping.
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
 /// What DescribeExecution tells.
 #[derive(Debug, Clone)]
 pub struct ExecutionDescription {
@@ -143,6 +167,7 @@ struct ShardHandle {
 struct Inner {
     account: Account,
     machines: Arc<Machines>,
+    activities: Arc<Activities>,
     executions: Executions,
     store: Store,
     dispatcher: Arc<Dispatcher>,
@@ -177,7 +202,9 @@ impl Engine {
     ) -> Result<Engine, EngineStartError> {
         let executions = Executions::open(&store)?;
         let dispatcher = Arc::new(Dispatcher::new(runtime, runner));
+        let activities = Arc::new(Activities::open(&store, options.account.clone())?);
         let surroundings = Arc::new(Surroundings {
+            activities: activities.clone(),
             store: store.clone(),
             executions: executions.clone(),
             machines: machines.clone(),
@@ -208,6 +235,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 account: options.account,
                 machines,
+                activities,
                 executions,
                 store,
                 dispatcher,
@@ -222,6 +250,12 @@ impl Engine {
     #[must_use]
     pub fn machines(&self) -> &Arc<Machines> {
         &self.inner.machines
+    }
+
+    /// The activities: their registry, and [`Activities::poll`] for workers.
+    #[must_use]
+    pub fn activities(&self) -> &Arc<Activities> {
+        &self.inner.activities
     }
 
     /// Whose ARNs it makes.
@@ -294,6 +328,39 @@ impl Engine {
         };
         shard.inbox.send(Message::Stop(Box::new(request))).map_err(|_| StopExecutionError::Stopping)?;
         answered.await.unwrap_or(Err(StopExecutionError::Stopping))
+    }
+
+    /// SendTaskSuccess. Returns once it is durable.
+    pub async fn send_task_success(&self, token: &str, output: Payload) -> Result<(), TaskTokenError> {
+        self.send_task(token, TokenAction::End(TaskReply::Succeeded(output))).await
+    }
+
+    /// SendTaskFailure. Returns once it is durable.
+    pub async fn send_task_failure(
+        &self,
+        token: &str,
+        error: Option<String>,
+        cause: Option<String>,
+    ) -> Result<(), TaskTokenError> {
+        let reply = TaskReply::Failed { error: error.map(Arc::from), cause: cause.map(Arc::from) };
+        self.send_task(token, TokenAction::End(reply)).await
+    }
+
+    /// SendTaskHeartbeat. Returns once it is durable.
+    pub async fn send_task_heartbeat(&self, token: &str) -> Result<(), TaskTokenError> {
+        self.send_task(token, TokenAction::Heartbeat).await
+    }
+
+    async fn send_task(&self, token: &str, action: TokenAction) -> Result<(), TaskTokenError> {
+        let token = TaskToken::decode(token).ok_or(TaskTokenError::Invalid)?;
+        let shard = self.shard(&token.execution_arn);
+        if !shard.admit() {
+            return Err(TaskTokenError::Throttled);
+        }
+        let (answer, answered) = oneshot::channel();
+        let request = TokenRequest { token, action, answer };
+        shard.inbox.send(Message::Token(Box::new(request))).map_err(|_| TaskTokenError::Stopping)?;
+        answered.await.unwrap_or(Err(TaskTokenError::Stopping))
     }
 
     /// DescribeExecution; `None` where there is none with this ARN.

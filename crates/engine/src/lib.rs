@@ -7,6 +7,7 @@
 //! Owns the registry of state machines ([`machines`]) and the life of executions. Knows no wire protocol, and calls
 //! the world only through [`stepwell_integrations::TaskRunner`].
 
+pub mod activities;
 mod clock;
 mod dispatch;
 mod engine;
@@ -16,7 +17,7 @@ mod shard;
 pub use clock::{Clock, SystemClock};
 pub use engine::{
     Engine, EngineOptions, EngineStartError, ExecutionDescription, StartExecution, StartExecutionError,
-    StartedExecution, StopExecutionError,
+    StartedExecution, StopExecutionError, TaskTokenError,
 };
 pub use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent};
 pub use stepwell_store::{HistoryPage, ListCursor};

@@ -6,19 +6,21 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use stepwell_asl::payload::Payload;
+use stepwell_asl::program::ResourceKind;
 use stepwell_integrations::TaskRequest;
 use stepwell_interpreter::{
     Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, Moment, TaskDispatch, TaskReply,
-    decide,
+    TaskToken, decide,
 };
 use stepwell_store::{
     CommitError, ExecutionKey, ExecutionRow, Executions, Outcome, ReadError, Store, WriteBatch,
 };
 use tokio::sync::oneshot;
 
+use crate::activities::{Activities, ActivityTask, Offer};
 use crate::clock::Clock;
-use crate::dispatch::Dispatcher;
-use crate::engine::{StartExecutionError, StartedExecution, StopExecutionError};
+use crate::dispatch::{AttemptKey, Dispatcher};
+use crate::engine::{StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError};
 use crate::machines::{MachineRevision, Machines};
 
 /// Messages that one round handles at the most before what happened so far is handed to the store.
@@ -38,6 +40,11 @@ pub(crate) enum Message {
     Stop(Box<StopRequest>),
     /// An attempt at a task ended.
     TaskEnded { key: ExecutionKey, scheduled_event: u64, reply: TaskReply },
+    /// SendTaskSuccess, SendTaskFailure or SendTaskHeartbeat.
+    Token(Box<TokenRequest>),
+    /// A worker takes an activity's task. Answered once its start is durable; dropped unanswered where nobody waits
+    /// for the task any more.
+    ActivityTaken { attempt: AttemptKey, worker_name: Option<Arc<str>>, answer: oneshot::Sender<()> },
     /// A run of states that was cut for fairness goes on.
     Continue { key: ExecutionKey },
     /// The end of this execution is durable.
@@ -65,6 +72,19 @@ pub(crate) struct StopRequest {
     pub answer: oneshot::Sender<Result<i64, StopExecutionError>>,
 }
 
+/// A request that a task token came with.
+pub(crate) struct TokenRequest {
+    pub token: TaskToken,
+    pub action: TokenAction,
+    pub answer: oneshot::Sender<Result<(), TaskTokenError>>,
+}
+
+/// What the holder of a task token says.
+pub(crate) enum TokenAction {
+    End(TaskReply),
+    Heartbeat,
+}
+
 /// An execution in memory.
 struct Live {
     execution: Execution,
@@ -78,8 +98,11 @@ struct Live {
 enum Release {
     Start(oneshot::Sender<Result<StartedExecution, StartExecutionError>>, StartedExecution),
     Stop(oneshot::Sender<Result<i64, StopExecutionError>>, i64),
-    Dispatch(ExecutionKey, Box<TaskRequest>, u64),
-    Cancel(ExecutionKey, u64),
+    Token(oneshot::Sender<Result<(), TaskTokenError>>),
+    ActivityTaken(oneshot::Sender<()>),
+    Dispatch(AttemptKey, Box<TaskRequest>),
+    Offer(Box<Offer>),
+    Cancel(AttemptKey),
     Message(Message),
 }
 
@@ -88,6 +111,7 @@ pub(crate) struct Surroundings {
     pub store: Store,
     pub executions: Executions,
     pub machines: Arc<Machines>,
+    pub activities: Arc<Activities>,
     pub dispatcher: Arc<Dispatcher>,
     pub clock: Arc<dyn Clock>,
 }
@@ -154,8 +178,8 @@ impl Shard {
             Ok(())
         })?;
         for dispatch in execution.in_flight(&revision.program) {
-            let request = task_request(&row.info, &dispatch);
-            self.releases.push(Release::Dispatch(key, Box::new(request), dispatch.scheduled_event));
+            let release = self.hand_out(key, &row.info, &dispatch);
+            self.releases.push(release);
         }
         if execution.wants_to_continue() {
             self.releases.push(Release::Message(Message::Continue { key }));
@@ -216,6 +240,18 @@ impl Shard {
             }
             Message::TaskEnded { key, scheduled_event, reply } => {
                 self.command(key, Command::CallEnded { scheduled_event, reply });
+            }
+            Message::Token(request) => {
+                self.queued_requests.fetch_sub(1, Ordering::Relaxed);
+                self.token(*request);
+            }
+            Message::ActivityTaken { attempt: (key, scheduled_event), worker_name, answer } => {
+                let waits =
+                    self.live.get(&key).is_some_and(|live| live.execution.waits_for_worker(scheduled_event));
+                if waits {
+                    self.command(key, Command::ActivityStarted { scheduled_event, worker_name });
+                    self.releases.push(Release::ActivityTaken(answer));
+                }
             }
             Message::Continue { key } => self.command(key, Command::Continue),
             Message::Closed { execution_arn } => {
@@ -305,6 +341,49 @@ impl Shard {
         let _ = answer.send(result);
     }
 
+    fn token(&mut self, request: TokenRequest) {
+        let TokenRequest { token: TaskToken { execution_arn, scheduled_event, nonce }, action, answer } =
+            request;
+        let key = self.by_arn.get(&execution_arn).copied();
+        let waits = key
+            .and_then(|key| self.live.get(&key))
+            .is_some_and(|live| live.execution.waits_for_token(scheduled_event, nonce));
+        let Some(key) = key.filter(|_| waits) else {
+            // What is not waited for may have been: AWS tells a task that is over from one that never was.
+            let is_known = key.is_some()
+                || self.closing.contains_key(&execution_arn)
+                || self.surroundings.executions.find(&execution_arn).is_ok_and(|found| found.is_some());
+            let error = if is_known { TaskTokenError::TimedOut } else { TaskTokenError::DoesNotExist };
+            let _ = answer.send(Err(error));
+            return;
+        };
+        let command = match action {
+            TokenAction::End(reply) => Command::TokenEnded { scheduled_event, reply },
+            TokenAction::Heartbeat => Command::Heartbeat { scheduled_event },
+        };
+        self.command(key, command);
+        self.releases.push(Release::Token(answer));
+    }
+
+    /// How an attempt leaves the shard: to the task runner, or to wait for a worker.
+    fn hand_out(&self, key: ExecutionKey, info: &ExecutionInfo, dispatch: &TaskDispatch) -> Release {
+        let attempt = (key, dispatch.scheduled_event);
+        if !matches!(dispatch.resource.kind, ResourceKind::Activity) {
+            return Release::Dispatch(attempt, Box::new(task_request(info, dispatch)));
+        }
+        let token = TaskToken {
+            execution_arn: info.execution_arn.clone(),
+            scheduled_event: dispatch.scheduled_event,
+            nonce: dispatch.token_nonce,
+        };
+        Release::Offer(Box::new(Offer {
+            attempt,
+            activity_arn: dispatch.resource.arn.clone(),
+            task: ActivityTask { token: token.encode(), input: dispatch.parameters.payload.clone() },
+            shard: self.itself.clone(),
+        }))
+    }
+
     /// Lets the interpreter decide, and puts what happened into the round's batch.
     fn command(&mut self, key: ExecutionKey, command: Command) {
         let moment = self.moment();
@@ -346,11 +425,11 @@ impl Shard {
         for effect in effects {
             match effect {
                 Effect::Dispatch(dispatch) => {
-                    let request = Box::new(task_request(info, &dispatch));
-                    self.releases.push(Release::Dispatch(key, request, dispatch.scheduled_event));
+                    let release = self.hand_out(key, info, &dispatch);
+                    self.releases.push(release);
                 }
                 Effect::Cancel { scheduled_event } => {
-                    self.releases.push(Release::Cancel(key, scheduled_event))
+                    self.releases.push(Release::Cancel((key, scheduled_event)));
                 }
                 Effect::Continue => self.releases.push(Release::Message(Message::Continue { key })),
                 Effect::Finished { status, .. } => {
@@ -405,11 +484,11 @@ impl Shard {
         }
         let batch = std::mem::take(&mut self.batch);
         let releases = std::mem::take(&mut self.releases);
-        let dispatcher = self.surroundings.dispatcher.clone();
+        let surroundings = self.surroundings.clone();
         let itself = self.itself.clone();
         self.surroundings.store.commit_then(batch, move |result| {
             for release in releases {
-                perform(release, &result, &dispatcher, &itself);
+                perform(release, &result, &surroundings, &itself);
             }
         });
     }
@@ -418,9 +497,10 @@ impl Shard {
 fn perform(
     release: Release,
     result: &Result<(), CommitError>,
-    dispatcher: &Arc<Dispatcher>,
+    surroundings: &Surroundings,
     shard: &mpsc::Sender<Message>,
 ) {
+    let Surroundings { dispatcher, activities, .. } = surroundings;
     match (release, result) {
         (Release::Start(answer, started), Ok(())) => drop(answer.send(Ok(started))),
         (Release::Start(answer, _), Err(error)) => {
@@ -430,13 +510,27 @@ fn perform(
         (Release::Stop(answer, _), Err(error)) => {
             drop(answer.send(Err(StopExecutionError::Commit(error.clone()))))
         }
-        (Release::Dispatch(key, request, scheduled_event), Ok(())) => {
-            dispatcher.dispatch((key, scheduled_event), *request, shard.clone());
+        (Release::Token(answer), Ok(())) => drop(answer.send(Ok(()))),
+        (Release::Token(answer), Err(error)) => drop(answer.send(Err(TaskTokenError::Commit(error.clone())))),
+        (Release::ActivityTaken(answer), Ok(())) => drop(answer.send(())),
+        (Release::Dispatch(attempt, request), Ok(())) => {
+            dispatcher.dispatch(attempt, *request, shard.clone())
         }
-        (Release::Cancel(key, scheduled_event), Ok(())) => dispatcher.cancel((key, scheduled_event)),
+        (Release::Offer(offer), Ok(())) => activities.offer(*offer),
+        (Release::Cancel(attempt), Ok(())) => {
+            dispatcher.cancel(attempt);
+            activities.withdraw(attempt);
+        }
         (Release::Message(message), Ok(())) => drop(shard.send(message)),
         // Nothing happens that is not durable.
-        (Release::Dispatch(..) | Release::Cancel(..) | Release::Message(_), Err(_)) => {}
+        (
+            Release::ActivityTaken(_)
+            | Release::Dispatch(..)
+            | Release::Offer(_)
+            | Release::Cancel(..)
+            | Release::Message(_),
+            Err(_),
+        ) => {}
     }
 }
 

@@ -321,6 +321,12 @@ impl Execution {
         self.attempt(scheduled_event).is_some_and(|(_, a)| a.token_nonce == token_nonce && token_nonce != 0)
     }
 
+    /// Whether the attempt with this `…Scheduled` event is an activity's that no worker has taken.
+    #[must_use]
+    pub fn waits_for_worker(&self, scheduled_event: u64) -> bool {
+        self.attempt(scheduled_event).is_some_and(|(_, attempt)| !attempt.started)
+    }
+
     /// The attempt with this `…Scheduled` event, and the chain that waits for it.
     pub(crate) fn attempt(&self, scheduled_event: u64) -> Option<(ThreadId, &Attempt)> {
         self.threads.iter().find_map(|(id, thread)| {

@@ -3,9 +3,10 @@
 use super::Compiler;
 use super::container::Siblings;
 use super::fields::Fields;
+use super::query::BEFORE;
 use crate::choice::{Comparand, Comparison, Condition, Kind, Pattern, Relation, Test};
 use crate::path::Path;
-use crate::program::{Choice, ChoiceRule, StateId};
+use crate::program::{Choice, ChoiceRule, QueryLanguage, StateId};
 use crate::timestamp::Timestamp;
 use crate::value::Value;
 
@@ -23,7 +24,7 @@ enum Operator {
     Is(Option<Kind>),
 }
 
-impl Compiler<'_> {
+impl Compiler {
     pub(super) fn choice(
         &mut self,
         fields: &Fields<'_>,
@@ -33,7 +34,8 @@ impl Compiler<'_> {
         let complete = self.require(fields, &["Choices"]);
         let input_path = self.path_field(fields, "InputPath");
         let output_path = self.path_field(fields, "OutputPath");
-        let assign = self.assign(fields);
+        let output = self.query(fields, "Output", BEFORE);
+        let assign = self.assign(fields, BEFORE);
         let members = self.objects(fields, "Choices");
         if fields.get("Choices").and_then(|node| node.as_array()).is_some_and(<[_]>::is_empty) {
             self.report.schema(fields.at_field("Choices"), fields.span("Choices"), "Value cannot be empty");
@@ -43,15 +45,32 @@ impl Compiler<'_> {
             rules.extend(self.rule(member, id, siblings));
         }
         let default = self.next(id, fields, "Default", siblings);
-        complete.then_some(Choice { input_path, output_path, rules, default, assign })
+        complete.then_some(Choice { input_path, output_path, output, rules, default, assign })
     }
 
     fn rule(&mut self, fields: &Fields<'_>, id: StateId, siblings: &mut Siblings) -> Option<ChoiceRule> {
         self.require(fields, &["Next"]);
-        let condition = self.condition(fields, Level::Outer);
-        let assign = self.assign(fields);
+        let condition = match self.state_language {
+            QueryLanguage::JsonPath => self.condition(fields, Level::Outer),
+            QueryLanguage::Jsonata => self.query_condition(fields),
+        };
+        let output = self.query(fields, "Output", BEFORE);
+        let assign = self.assign(fields, BEFORE);
         let next = self.next(id, fields, "Next", siblings);
-        Some(ChoiceRule { condition: condition?, next: next?, assign })
+        Some(ChoiceRule { condition: condition?, next: next?, output, assign })
+    }
+
+    /// `Condition` of a JSONata rule: a boolean or an expression.
+    fn query_condition(&mut self, fields: &Fields<'_>) -> Option<Condition> {
+        self.check_names(fields, &["Condition", "Next", "Output", "Assign", "Comment"]);
+        self.string(fields, "Comment");
+        self.require(fields, &["Condition"]);
+        #[cfg(feature = "whole-language")]
+        if self.holds_expression(fields, "Condition") {
+            return self.query(fields, "Condition", BEFORE).map(Condition::Query);
+        }
+        self.boolean(fields, "Condition")
+            .map(|holds| if holds { Condition::And(Vec::new()) } else { Condition::Or(Vec::new()) })
     }
 
     fn condition(&mut self, fields: &Fields<'_>, level: Level) -> Option<Condition> {
@@ -61,6 +80,9 @@ impl Compiler<'_> {
         for member in fields.node.members() {
             match &*member.name {
                 "Comment" | "Variable" => {}
+                "Condition" | "Output" if level == Level::Outer => {
+                    self.wrong_language(fields, &member.name, "JSONPath", "JSONata");
+                }
                 "Next" | "Assign" if level == Level::Outer => {}
                 name @ ("And" | "Or" | "Not") => tests.push(name),
                 name if operator(name).is_some() => tests.push(name),

@@ -12,12 +12,35 @@ use crate::program::StateId;
 /// Longest name of a state, in characters.
 const NAME_CHARS_MAX: usize = 80;
 
+/// How deep containers may stand in containers.
+const NESTING_MAX: usize = 50;
+
+/// What a container stands in.
+#[cfg_attr(not(feature = "whole-language"), allow(dead_code))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Around {
+    /// Nothing: it is the machine.
+    Machine,
+    /// A state whose variables the container reads.
+    Container,
+    /// A Distributed Map, whose variables it does not see.
+    Distributed,
+}
+
 /// The states among which a state may name its successors.
 pub(super) struct Siblings {
-    ids: IndexMap<Arc<str>, StateId>,
+    members: IndexMap<Arc<str>, Sibling>,
     /// Ways from one state to another, and whether a state ends the container.
     edges: Vec<(StateId, StateId)>,
     has_terminal: bool,
+}
+
+/// A state of the container.
+#[derive(Clone, Copy)]
+struct Sibling {
+    id: StateId,
+    /// Its place among the members of `States`; the last one where a name is repeated.
+    member: usize,
 }
 
 impl Siblings {
@@ -27,9 +50,30 @@ impl Siblings {
     }
 }
 
-impl Compiler<'_> {
+impl Compiler {
     /// Compiles the states of a container into the arena and gives the first one.
-    pub(super) fn container(&mut self, fields: &Fields<'_>, is_machine: bool) -> Option<StateId> {
+    pub(super) fn container(&mut self, fields: &Fields<'_>, around: Around) -> Option<StateId> {
+        if self.nesting >= NESTING_MAX {
+            let message = format!("States are nested more than {NESTING_MAX} containers deep");
+            self.report.error("TOO_DEEPLY_NESTED", fields.at(), fields.own_span(), message);
+            return None;
+        }
+        // What belongs to the state around is put back afterwards.
+        let outer = if around == Around::Container { Some(self.scope) } else { None };
+        let inner = self.open_scope(outer);
+        let scope = std::mem::replace(&mut self.scope, inner);
+        let language = self.state_language;
+        let references = std::mem::take(&mut self.references);
+        self.nesting += 1;
+        let start_at = self.states_of(fields, around == Around::Machine);
+        self.nesting -= 1;
+        self.references = references;
+        self.state_language = language;
+        self.scope = scope;
+        start_at
+    }
+
+    fn states_of(&mut self, fields: &Fields<'_>, is_machine: bool) -> Option<StateId> {
         let complete = self.require(fields, &["States", "StartAt"]);
         let start_at = self.string(fields, "StartAt");
         let states = self.object(fields, "States")?;
@@ -38,27 +82,32 @@ impl Compiler<'_> {
             self.report.schema(fields.at_field("States"), states.own_span(), "Value cannot be empty");
             return None;
         }
-        let mut siblings = Siblings { ids: IndexMap::new(), edges: Vec::new(), has_terminal: false };
-        for member in states.node.members() {
-            self.declare(member, &states, &mut siblings);
+        let mut siblings = Siblings { members: IndexMap::new(), edges: Vec::new(), has_terminal: false };
+        let members = states.node.members();
+        for (place, member) in members.iter().enumerate() {
+            self.declare(place, member, &states, &mut siblings);
         }
-        for (name, id) in siblings.ids.clone() {
-            let state = Fields::new(states.get(&name)?, states.at_field(&name));
-            let compiled = self.state(name, &state, id, &mut siblings);
+        for i in 0..siblings.members.len() {
+            let Sibling { id, member } = siblings.members[i];
+            let Member { name, value, .. } = &members[member];
+            let state = Fields::new(value, states.at_field(name));
+            let compiled = self.state(name.clone(), &state, id, &mut siblings);
             self.states[id.0 as usize] = compiled;
         }
-        let start_at = start_at
-            .map(|name| self.target(&name, fields.at_field("StartAt"), fields.span("StartAt"), &siblings));
+        let start_at = start_at.and_then(|name| {
+            self.target(&name, fields.at_field("StartAt"), fields.span("StartAt"), &siblings)
+        });
         if complete {
-            self.check_graph(start_at.flatten(), &states, &siblings, is_machine);
+            self.check_graph(start_at, &states, &siblings, is_machine);
         }
-        start_at.flatten()
+        start_at
     }
 
     /// Takes a place in the arena for a state.
-    fn declare(&mut self, member: &Member, states: &Fields<'_>, siblings: &mut Siblings) {
+    fn declare(&mut self, place: usize, member: &Member, states: &Fields<'_>, siblings: &mut Siblings) {
         let name = &member.name;
-        if siblings.ids.contains_key(name) {
+        if let Some(sibling) = siblings.members.get_mut(name) {
+            sibling.member = place;
             return;
         }
         let at = states.at_field(name);
@@ -72,12 +121,12 @@ impl Compiler<'_> {
         }
         let id = StateId(u32::try_from(self.states.len()).expect("a definition has fewer states than bytes"));
         self.states.push(None);
-        siblings.ids.insert(name.clone(), id);
+        siblings.members.insert(name.clone(), Sibling { id, member: place });
     }
 
     /// The state that a `StartAt` names.
     fn target(&mut self, name: &str, at: String, span: Span, siblings: &Siblings) -> Option<StateId> {
-        let id = siblings.ids.get(name).copied();
+        let id = siblings.members.get(name).map(|sibling| sibling.id);
         if id.is_none() {
             self.report.dangling(at, span, name);
         }
@@ -121,9 +170,9 @@ impl Compiler<'_> {
                 open.extend(ways.get(&id).into_iter().flatten());
             }
         }
-        for (name, id) in &siblings.ids {
+        for (name, Sibling { id, member }) in &siblings.members {
             if !reached.contains_key(id) {
-                let span = states.name_span(name);
+                let span = states.node.members()[*member].name_span;
                 self.report.unreachable(states.at_field(name), span, name);
             }
         }

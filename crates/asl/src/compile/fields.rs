@@ -58,7 +58,7 @@ impl<'n> Fields<'n> {
     }
 }
 
-impl Compiler<'_> {
+impl Compiler {
     /// Reports members whose names are not in `known`, and repeated ones.
     pub(super) fn check_names(&mut self, fields: &Fields<'_>, known: &[&str]) {
         for member in fields.node.members() {
@@ -194,9 +194,15 @@ impl Compiler<'_> {
 
     /// A path of any kind.
     pub(super) fn path(&mut self, fields: &Fields<'_>, name: &str) -> Option<Path> {
+        if self.state_language == QueryLanguage::Jsonata {
+            return None;
+        }
         let text = self.string(fields, name)?;
         match Path::parse(&text) {
-            Ok(path) => Some(path),
+            Ok(path) => {
+                self.references.extend(path.variable().cloned());
+                Some(path)
+            }
             Err(error) => {
                 let message = format!("Value is not a valid JSONPath: {error}");
                 self.report.schema(fields.at_field(name), fields.span(name), message);
@@ -209,6 +215,7 @@ impl Compiler<'_> {
     pub(super) fn path_field(&mut self, fields: &Fields<'_>, name: &str) -> PathField {
         match fields.get(name) {
             None => PathField::Whole,
+            Some(_) if self.state_language == QueryLanguage::Jsonata => PathField::Whole,
             Some(node) if node.is_null() => PathField::Empty,
             Some(_) => match self.path(fields, name) {
                 Some(path) if !path.is_root() => PathField::Path(path),
@@ -220,6 +227,9 @@ impl Compiler<'_> {
     /// `ResultPath`.
     pub(super) fn result_path(&mut self, fields: &Fields<'_>) -> ResultPath {
         let Some(node) = fields.get("ResultPath") else { return ResultPath::Replace };
+        if self.state_language == QueryLanguage::Jsonata {
+            return ResultPath::Replace;
+        }
         if node.is_null() {
             return ResultPath::Discard;
         }
@@ -235,8 +245,11 @@ impl Compiler<'_> {
         }
     }
 
-    /// A payload template that must be an object.
+    /// A payload template of a JSONPath state; it must be an object.
     pub(super) fn template(&mut self, fields: &Fields<'_>, name: &str) -> Option<Template> {
+        if self.state_language == QueryLanguage::Jsonata {
+            return None;
+        }
         let node = fields.get(name)?;
         let at = fields.at_field(name);
         if !node.is_object() {
@@ -245,6 +258,13 @@ impl Compiler<'_> {
         }
         let mut problems = Vec::new();
         let template = Template::compile(node, &mut problems);
+        self.references.extend(template.variables());
+        self.report_template(problems, &at);
+        self.warn_about_missing_dollar(node, &at);
+        Some(template)
+    }
+
+    pub(super) fn report_template(&mut self, problems: Vec<TemplateProblem>, at: &str) {
         for TemplateProblem { kind, span } in problems {
             let message = match kind {
                 TemplateProblemKind::NoExpression { field, .. } => format!(
@@ -253,11 +273,13 @@ impl Compiler<'_> {
                 TemplateProblemKind::Clash(field) => {
                     format!("The fields '{field}' and '{field}.$' must not both be given")
                 }
+                TemplateProblemKind::Query(problem) => {
+                    self.report.error(problem.code, at, span, problem.message);
+                    continue;
+                }
             };
-            self.report.schema(at.clone(), span, message);
+            self.report.schema(at, span, message);
         }
-        self.warn_about_missing_dollar(node, &at);
-        Some(template)
     }
 
     /// `QueryLanguage`. Whatever is not `JSONPath` is taken as JSONata, as AWS does besides reporting it.

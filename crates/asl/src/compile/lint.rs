@@ -5,7 +5,7 @@ use crate::intrinsic::Call;
 use crate::json::{Node, NodeKind};
 use crate::path::Path;
 
-impl Compiler<'_> {
+impl Compiler {
     /// `NO_DOLLAR`: a member of a payload template holds what looks like a path or call, but its name has no `.$`.
     pub(super) fn warn_about_missing_dollar(&mut self, node: &Node, at: &str) {
         let mut open = vec![node];

@@ -8,13 +8,21 @@ mod choice;
 mod container;
 mod fields;
 mod lint;
+#[cfg(feature = "whole-language")]
+mod map;
+#[cfg(feature = "whole-language")]
+mod parallel;
+mod query;
 mod report;
 mod resource;
 mod retry;
 mod state;
 mod task;
+mod variables;
 
 use std::sync::Arc;
+
+use std::collections::BTreeSet;
 
 use indexmap::IndexSet;
 
@@ -74,8 +82,15 @@ fn run(text: &str, machine_type: MachineType) -> (Option<Program>, Vec<Diagnosti
                 report: Report::new(text),
                 machine_type,
                 language: QueryLanguage::JsonPath,
+                state_language: QueryLanguage::JsonPath,
+                references: BTreeSet::new(),
                 states: Vec::new(),
                 names: IndexSet::new(),
+                #[cfg(feature = "whole-language")]
+                labels: IndexSet::new(),
+                scopes: Vec::new(),
+                scope: 0,
+                nesting: 0,
             };
             let program = compiler.machine(&root);
             (program, compiler.report.finish())
@@ -103,18 +118,31 @@ fn syntax_error(text: &str, error: &JsonError) -> Diagnostic {
 }
 
 /// The state of a compilation.
-struct Compiler<'t> {
-    report: Report<'t>,
+struct Compiler {
+    report: Report,
     machine_type: MachineType,
     /// The machine's query language, which states without their own have.
     language: QueryLanguage,
+    /// The query language of the state that is being read.
+    state_language: QueryLanguage,
+    /// The variables that the state which is being read refers to.
+    references: BTreeSet<Arc<str>>,
     /// The arena of the program; a place is taken as soon as the state's name is known.
     states: Vec<Option<State>>,
     /// All names so far, in whatever container.
     names: IndexSet<Arc<str>>,
+    /// All labels of Maps so far.
+    #[cfg(feature = "whole-language")]
+    labels: IndexSet<Arc<str>>,
+    /// What is assigned in which container.
+    scopes: Vec<variables::Scope>,
+    /// The scope of the state that is being read.
+    scope: usize,
+    /// How many containers are open.
+    nesting: usize,
 }
 
-impl Compiler<'_> {
+impl Compiler {
     fn machine(&mut self, root: &Node) -> Option<Program> {
         let fields = Fields::new(root, String::new());
         self.check_names(
@@ -133,7 +161,8 @@ impl Compiler<'_> {
             );
         }
         self.language = self.query_language(&fields).unwrap_or_default();
-        let start_at = self.container(&fields, true);
+        let start_at = self.container(&fields, container::Around::Machine);
+        self.check_scopes();
         if self.report.has_errors() {
             return None;
         }

@@ -8,22 +8,18 @@ const FINDINGS_MAX: usize = 1000;
 
 /// The findings so far. AWS reports broken fields first, then targets that do not exist, then what follows from the
 /// graph as a whole; warnings come last.
-pub(super) struct Report<'t> {
-    text: &'t str,
-    /// Byte offset of the first character of each line.
-    lines: Vec<usize>,
+pub(super) struct Report {
+    places: Places,
     schema: Vec<Diagnostic>,
     dangling: Vec<Diagnostic>,
     graph: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
 }
 
-impl<'t> Report<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+impl Report {
+    pub(super) fn new(text: &str) -> Self {
         Report {
-            text,
-            lines,
+            places: Places::new(text),
             schema: Vec::new(),
             dangling: Vec::new(),
             graph: Vec::new(),
@@ -111,16 +107,49 @@ impl<'t> Report<'t> {
         span: Span,
         message: String,
     ) -> Diagnostic {
-        Diagnostic { severity, code, message, location, span, place: self.place(span.start) }
+        Diagnostic { severity, code, message, location, span, place: self.places.of(span.start) }
+    }
+}
+
+/// Finds lines and columns quickly, however many findings there are and however long the lines.
+struct Places {
+    bytes: Vec<u8>,
+    /// Byte offset of the first character of each line.
+    lines: Vec<usize>,
+    /// UTF-16 code units before each block of [`BLOCK`] bytes.
+    blocks: Vec<usize>,
+}
+
+const BLOCK: usize = 1024;
+
+impl Places {
+    fn new(text: &str) -> Places {
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+        let mut blocks = vec![0];
+        for block in text.as_bytes().chunks(BLOCK) {
+            blocks.push(blocks.last().copied().unwrap_or(0) + utf16_units(block));
+        }
+        Places { bytes: text.as_bytes().to_vec(), lines, blocks }
     }
 
-    fn place(&self, offset: usize) -> LineColumn {
+    fn of(&self, offset: usize) -> LineColumn {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let in_line =
-            LineColumn::of(self.text.get(start..).unwrap_or_default(), offset.saturating_sub(start));
-        LineColumn { line: u32::try_from(line).unwrap_or(u32::MAX), column: in_line.column }
+        let column = self.units_before(offset).saturating_sub(self.units_before(start)) + 1;
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        LineColumn { line: narrow(line), column: narrow(column) }
     }
+
+    fn units_before(&self, offset: usize) -> usize {
+        let offset = offset.min(self.bytes.len());
+        let block = offset / BLOCK;
+        self.blocks.get(block).copied().unwrap_or(0) + utf16_units(&self.bytes[block * BLOCK..offset])
+    }
+}
+
+/// How many UTF-16 code units begin in these bytes of UTF-8: one per character, two for those of four bytes.
+fn utf16_units(bytes: &[u8]) -> usize {
+    bytes.iter().map(|b| usize::from(b & 0xc0 != 0x80) + usize::from(*b >= 0xf0)).sum()
 }
 
 fn push(list: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {

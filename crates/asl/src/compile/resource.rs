@@ -68,6 +68,21 @@ pub(super) fn parse(arn: &str) -> Option<ResourceKind> {
     }
 }
 
+/// The S3 call of an item reader or result writer, which is not an integration that a Task could use.
+#[cfg(feature = "whole-language")]
+pub(super) fn parse_s3(arn: &str, apis: &[&str]) -> Option<ResourceKind> {
+    let rest = arn.strip_prefix("arn:")?;
+    let (partition, rest) = rest.split_once(':')?;
+    let api = rest.strip_prefix("states:::s3:")?;
+    let known = !partition.is_empty() && apis.contains(&api);
+    known.then(|| ResourceKind::Service {
+        resource_type: "s3".into(),
+        resource: api.into(),
+        api: api.into(),
+        pattern: IntegrationPattern::RequestResponse,
+    })
+}
+
 /// `lambda:invoke.waitForTaskToken`, `aws-sdk:s3:getObject`
 fn integration(text: &str) -> Option<ResourceKind> {
     let (resource_type, resource) = match text.strip_prefix("aws-sdk:") {

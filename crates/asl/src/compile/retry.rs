@@ -5,12 +5,13 @@ use std::sync::Arc;
 use super::Compiler;
 use super::container::Siblings;
 use super::fields::{Fields, SECONDS_MAX};
+use super::query::CAUGHT;
 use crate::program::{Catcher, JitterStrategy, Retrier, StateId};
 
 /// Longest `MaxDelaySeconds`: a leap year.
 const MAX_DELAY_SECONDS_MAX: u32 = 31_622_400;
 
-impl Compiler<'_> {
+impl Compiler {
     pub(super) fn retry(&mut self, fields: &Fields<'_>) -> Vec<Retrier> {
         let members = self.objects(fields, "Retry");
         let last = members.len().saturating_sub(1);
@@ -86,14 +87,16 @@ impl Compiler<'_> {
         id: StateId,
         siblings: &mut Siblings,
     ) -> Option<Catcher> {
-        self.check_names(fields, &["ErrorEquals", "Next", "ResultPath", "Assign", "Comment"]);
+        self.check_names(fields, &["ErrorEquals", "Next", "ResultPath", "Output", "Assign", "Comment"]);
         self.string(fields, "Comment");
+        self.check_language(fields, "Output", "ResultPath");
         self.require(fields, &["ErrorEquals", "Next"]);
         let error_equals = if fields.has("ErrorEquals") { self.error_equals(fields, is_last) } else { None };
         let result_path = self.result_path(fields);
-        let assign = self.assign(fields);
+        let output = self.query(fields, "Output", CAUGHT);
+        let assign = self.assign(fields, CAUGHT);
         let next = self.next(id, fields, "Next", siblings);
-        Some(Catcher { error_equals: error_equals?, result_path, assign, next: next? })
+        Some(Catcher { error_equals: error_equals?, result_path, output, assign, next: next? })
     }
 
     /// The names of errors: at least one, and `States.ALL` only alone and in the last member.

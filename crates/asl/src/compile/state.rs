@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::Compiler;
 use super::container::Siblings;
 use super::fields::{Fields, SECONDS_MAX};
+use super::query::BEFORE;
 use crate::json::Node;
 use crate::program::{
-    Assign, Fail, FailText, Pass, QueryLanguage, State, StateId, StateKind, Succeed, Transition, Wait,
-    WaitUntil,
+    Fail, FailText, Pass, QueryLanguage, State, StateId, StateKind, Succeed, Transition, Wait, WaitUntil,
 };
 use crate::template::ValueExpression;
 use crate::timestamp::Timestamp;
@@ -78,13 +78,56 @@ fn fields_of(kind: &str) -> &'static [(&'static str, In)] {
             ("Output", Jsonata),
             ("Assign", Both),
         ],
+        "Parallel" => &[
+            ("Next", Both),
+            ("End", Both),
+            ("Branches", Both),
+            ("InputPath", JsonPath),
+            ("Parameters", JsonPath),
+            ("Arguments", Jsonata),
+            ("ResultSelector", JsonPath),
+            ("ResultPath", JsonPath),
+            ("OutputPath", JsonPath),
+            ("Output", Jsonata),
+            ("Assign", Both),
+            ("Retry", Both),
+            ("Catch", Both),
+        ],
+        "Map" => &[
+            ("Next", Both),
+            ("End", Both),
+            ("ItemProcessor", Both),
+            ("Iterator", Both),
+            ("ItemsPath", JsonPath),
+            ("Items", Jsonata),
+            ("ItemSelector", Both),
+            ("MaxConcurrency", Both),
+            ("MaxConcurrencyPath", JsonPath),
+            ("ItemReader", Both),
+            ("ItemBatcher", Both),
+            ("ResultWriter", Both),
+            ("Label", Both),
+            ("ToleratedFailureCount", Both),
+            ("ToleratedFailureCountPath", JsonPath),
+            ("ToleratedFailurePercentage", Both),
+            ("ToleratedFailurePercentagePath", JsonPath),
+            ("InputPath", JsonPath),
+            ("Parameters", JsonPath),
+            ("ResultSelector", JsonPath),
+            ("ResultPath", JsonPath),
+            ("OutputPath", JsonPath),
+            ("Output", Jsonata),
+            ("Assign", Both),
+            ("Retry", Both),
+            ("Catch", Both),
+        ],
         "Succeed" => &[("InputPath", JsonPath), ("OutputPath", JsonPath), ("Output", Jsonata)],
         "Fail" => &[("Error", Both), ("Cause", Both), ("ErrorPath", JsonPath), ("CausePath", JsonPath)],
         _ => &[],
     }
 }
 
-impl Compiler<'_> {
+impl Compiler {
     /// Compiles one state; nothing if it is too broken to go on with.
     pub(super) fn state(
         &mut self,
@@ -117,26 +160,46 @@ impl Compiler<'_> {
             self.follow_blindly(id, fields, siblings);
             return None;
         }
+        self.state_language = language;
+        self.references.clear();
         self.check_state_fields(fields, &kind, language);
         let comment = self.string(fields, "Comment");
-        let kind = match &*kind {
-            "Pass" => StateKind::Pass(self.pass(fields, id, siblings)?),
-            "Task" => StateKind::Task(Box::new(self.task(fields, id, siblings)?)),
-            "Choice" => StateKind::Choice(self.choice(fields, id, siblings)?),
-            "Wait" => StateKind::Wait(self.wait(fields, id, siblings)?),
+        let kind = self.kind(&kind, fields, id, siblings)?;
+        let variable_references = std::mem::take(&mut self.references).into_iter().collect();
+        Some(State { name, comment, query_language: language, variable_references, kind })
+    }
+
+    fn kind(
+        &mut self,
+        kind: &str,
+        fields: &Fields<'_>,
+        id: StateId,
+        siblings: &mut Siblings,
+    ) -> Option<StateKind> {
+        match kind {
+            "Pass" => self.pass(fields, id, siblings).map(StateKind::Pass),
+            "Task" => self.task(fields, id, siblings).map(|task| StateKind::Task(Box::new(task))),
+            "Choice" => self.choice(fields, id, siblings).map(StateKind::Choice),
+            "Wait" => self.wait(fields, id, siblings).map(StateKind::Wait),
+            #[cfg(feature = "whole-language")]
+            "Parallel" => {
+                self.parallel(fields, id, siblings).map(|state| StateKind::Parallel(Box::new(state)))
+            }
+            #[cfg(feature = "whole-language")]
+            "Map" => self.map(fields, id, siblings).map(|state| StateKind::Map(Box::new(state))),
             "Succeed" => {
                 siblings.note_terminal();
-                StateKind::Succeed(Succeed {
+                Some(StateKind::Succeed(Succeed {
                     input_path: self.path_field(fields, "InputPath"),
                     output_path: self.path_field(fields, "OutputPath"),
-                })
+                    output: self.query(fields, "Output", BEFORE),
+                }))
             }
             _ => {
                 siblings.note_terminal();
-                StateKind::Fail(self.fail(fields))
+                Some(StateKind::Fail(self.fail(fields)))
             }
-        };
-        Some(State { name, comment, query_language: language, kind })
+        }
     }
 
     fn language_of(&mut self, fields: &Fields<'_>) -> QueryLanguage {
@@ -189,7 +252,20 @@ impl Compiler<'_> {
         self.check_repeated(fields);
     }
 
-    fn wrong_language(&mut self, fields: &Fields<'_>, name: &str, actual: &str, needed: &str) {
+    /// Reports a member that only one language has where the other one is used.
+    pub(super) fn check_language(&mut self, fields: &Fields<'_>, jsonata: &str, jsonpath: &str) {
+        match self.state_language {
+            QueryLanguage::JsonPath if fields.has(jsonata) => {
+                self.wrong_language(fields, jsonata, "JSONPath", "JSONata");
+            }
+            QueryLanguage::Jsonata if fields.has(jsonpath) => {
+                self.wrong_language(fields, jsonpath, "JSONata", "JSONPath");
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn wrong_language(&mut self, fields: &Fields<'_>, name: &str, actual: &str, needed: &str) {
         let message = format!(
             "The QueryLanguage is set to '{actual}', but field '{name}' is only supported for the '{needed}' \
              QueryLanguage"
@@ -225,20 +301,6 @@ impl Compiler<'_> {
         }
     }
 
-    pub(super) fn assign(&mut self, fields: &Fields<'_>) -> Option<Assign> {
-        let template = self.template(fields, "Assign")?;
-        for name in template.names() {
-            let mut chars = name.chars();
-            let starts_well = chars.next().is_some_and(crate::path::starts_variable);
-            let is_identifier = starts_well && chars.all(crate::path::continues_variable);
-            if !is_identifier || name.chars().count() > 80 || &*name == "states" {
-                let message = format!("The variable name '{name}' is not valid");
-                self.report.schema(fields.at_field("Assign"), fields.span("Assign"), message);
-            }
-        }
-        Some(Assign(template))
-    }
-
     fn pass(&mut self, fields: &Fields<'_>, id: StateId, siblings: &mut Siblings) -> Option<Pass> {
         if let Some(result) = fields.get("Result") {
             self.warn_about_static_result(result, &fields.at_field("Result"));
@@ -249,7 +311,8 @@ impl Compiler<'_> {
             result: fields.get("Result").map(Node::to_value),
             result_path: self.result_path(fields),
             output_path: self.path_field(fields, "OutputPath"),
-            assign: self.assign(fields),
+            output: self.query(fields, "Output", BEFORE),
+            assign: self.assign(fields, BEFORE),
             transition: Transition::End,
         };
         let transition = self.transition(fields, id, siblings)?;
@@ -259,16 +322,25 @@ impl Compiler<'_> {
     fn wait(&mut self, fields: &Fields<'_>, id: StateId, siblings: &mut Siblings) -> Option<Wait> {
         let input_path = self.path_field(fields, "InputPath");
         let output_path = self.path_field(fields, "OutputPath");
-        let assign = self.assign(fields);
+        let output = self.query(fields, "Output", BEFORE);
+        let assign = self.assign(fields, BEFORE);
         let until = self.wait_until(fields);
         let transition = self.transition(fields, id, siblings);
-        Some(Wait { input_path, output_path, until: until?, assign, transition: transition? })
+        Some(Wait { input_path, output_path, output, until: until?, assign, transition: transition? })
     }
 
     fn wait_until(&mut self, fields: &Fields<'_>) -> Option<WaitUntil> {
         const FORMS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
         let given: Vec<&str> = FORMS.into_iter().filter(|name| fields.has(name)).collect();
         match given.as_slice() {
+            #[cfg(feature = "whole-language")]
+            ["Seconds"] if self.holds_expression(fields, "Seconds") => {
+                self.query(fields, "Seconds", BEFORE).map(WaitUntil::SecondsQuery)
+            }
+            #[cfg(feature = "whole-language")]
+            ["Timestamp"] if self.holds_expression(fields, "Timestamp") => {
+                self.query(fields, "Timestamp", BEFORE).map(WaitUntil::TimestampQuery)
+            }
             ["Seconds"] => self.integer(fields, "Seconds", 0, SECONDS_MAX).map(WaitUntil::Seconds),
             ["SecondsPath"] => self.path(fields, "SecondsPath").map(WaitUntil::SecondsPath),
             ["Timestamp"] => self.timestamp(fields, "Timestamp").map(WaitUntil::Timestamp),
@@ -302,12 +374,23 @@ impl Compiler<'_> {
     fn fail_text(&mut self, fields: &Fields<'_>, name: &str, path_name: &str) -> Option<FailText> {
         self.exclusive(fields, name, path_name);
         if let Some(node) = fields.get(name) {
+            #[cfg(feature = "whole-language")]
+            if self.holds_expression(fields, name) {
+                return self.query(fields, name, BEFORE).map(FailText::Query);
+            }
             self.warn_about_missing_path(node, fields.at_field(name), name);
             return self.string(fields, name).map(FailText::Literal);
         }
+        if self.state_language == QueryLanguage::Jsonata {
+            return None;
+        }
         let text = self.string(fields, path_name)?;
         match ValueExpression::parse(&text) {
-            Ok(expression) => Some(FailText::Path(expression)),
+            Ok(expression) => {
+                let variables = expression.paths().into_iter().filter_map(|path| path.variable().cloned());
+                self.references.extend(variables);
+                Some(FailText::Path(expression))
+            }
             Err(_) => {
                 let message = format!(
                     "The value for the field '{path_name}' must be a valid JSONPath or a valid intrinsic function call"
@@ -321,6 +404,9 @@ impl Compiler<'_> {
 
 /// What this version cannot run yet.
 fn not_yet(kind: &str, language: QueryLanguage) -> Option<&'static str> {
+    if cfg!(feature = "whole-language") {
+        return None;
+    }
     match kind {
         "Parallel" => Some("The state type 'Parallel'"),
         "Map" => Some("The state type 'Map'"),

@@ -2,21 +2,24 @@
 
 use super::container::Siblings;
 use super::fields::{Fields, SECONDS_MAX};
+use super::query::{AFTER, BEFORE};
 use super::{Compiler, MachineType, resource};
 use crate::program::{IntegrationPattern, Resource, ResourceKind, SecondsField, StateId, Task};
 use crate::template::Template;
 
-impl Compiler<'_> {
+impl Compiler {
     pub(super) fn task(&mut self, fields: &Fields<'_>, id: StateId, siblings: &mut Siblings) -> Option<Task> {
         self.require(fields, &["Resource"]);
         let resource = self.resource(fields);
         let input_path = self.path_field(fields, "InputPath");
         let parameters = self.template(fields, "Parameters");
+        let arguments = self.query(fields, "Arguments", BEFORE);
         let credentials = self.credentials(fields);
         let result_selector = self.template(fields, "ResultSelector");
         let result_path = self.result_path(fields);
         let output_path = self.path_field(fields, "OutputPath");
-        let assign = self.assign(fields);
+        let output = self.query(fields, "Output", AFTER);
+        let assign = self.assign(fields, AFTER);
         let timeout = self.seconds(fields, "TimeoutSeconds", "TimeoutSecondsPath");
         let heartbeat = self.seconds(fields, "HeartbeatSeconds", "HeartbeatSecondsPath");
         if let (Some(SecondsField::Literal(timeout)), Some(SecondsField::Literal(heartbeat))) =
@@ -33,10 +36,12 @@ impl Compiler<'_> {
             resource: resource?,
             input_path,
             parameters,
+            arguments,
             credentials,
             result_selector,
             result_path,
             output_path,
+            output,
             assign,
             timeout,
             heartbeat,
@@ -71,12 +76,16 @@ impl Compiler<'_> {
             let message = "The field 'RoleArn' is required but was missing";
             self.report.schema(credentials.at(), credentials.own_span(), message);
         }
-        self.template(fields, "Credentials")
+        self.template_or_query(fields, "Credentials", BEFORE)
     }
 
     /// A literal number of seconds or its `…Path` variant.
     fn seconds(&mut self, fields: &Fields<'_>, name: &str, path_name: &str) -> Option<SecondsField> {
         self.exclusive(fields, name, path_name);
+        #[cfg(feature = "whole-language")]
+        if self.holds_expression(fields, name) {
+            return self.query(fields, name, BEFORE).map(SecondsField::Query);
+        }
         if fields.has(name) {
             return self.integer(fields, name, 1, SECONDS_MAX).map(SecondsField::Literal);
         }

@@ -14,6 +14,8 @@ use crate::environment::{Environment, StatesError};
 use crate::path::Path;
 use crate::value::Value;
 use functions::Function;
+pub(crate) use hash::hex_digest;
+pub(crate) use random::{mix, uuid_of};
 
 /// How deep calls may stand in calls. Source: Developer Guide, "Intrinsic functions".
 pub const MAX_NESTING: usize = 10;

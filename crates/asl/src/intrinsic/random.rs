@@ -12,7 +12,11 @@ pub(super) fn between(start: i64, end: i64, bits: u64) -> i64 {
 
 /// 64 bits that depend on `seed` alone, well mixed.
 pub(super) fn seeded(seed: i64) -> u64 {
-    let mut bits = seed.cast_unsigned().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mix(seed.cast_unsigned().wrapping_add(0x9e37_79b9_7f4a_7c15))
+}
+
+/// The bits of a number, well mixed.
+pub(crate) fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ (bits >> 31)
@@ -20,7 +24,12 @@ pub(super) fn seeded(seed: i64) -> u64 {
 
 /// A UUID of version 4.
 pub(super) fn uuid(env: &dyn Environment) -> String {
-    let bits = (u128::from(env.random_u64()) << 64) | u128::from(env.random_u64());
+    uuid_of(env.random_u64(), env.random_u64())
+}
+
+/// A UUID of version 4 from 128 random bits.
+pub(crate) fn uuid_of(high: u64, low: u64) -> String {
+    let bits = (u128::from(high) << 64) | u128::from(low);
     let version = 0x4_u128 << 76;
     let variant = 0x2_u128 << 62;
     let bits = (bits & !(0xf_u128 << 76) & !(0x3_u128 << 62)) | version | variant;

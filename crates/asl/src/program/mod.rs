@@ -2,7 +2,14 @@
 //!
 //! Field names are those of the Amazon States Language in snake case. Shape only; [`crate::compile`] makes it.
 
+mod map;
+
 use std::sync::Arc;
+
+pub use map::{
+    Branch, CountField, Distributed, ExecutionType, ItemBatcher, ItemReader, Items, Map, Parallel,
+    PercentageField, Processor, ProcessorMode, ResultWriter,
+};
 
 use crate::choice::Condition;
 use crate::path::{Path, ReferencePath};
@@ -53,6 +60,8 @@ pub struct State {
     pub comment: Option<Arc<str>>,
     /// The language of its expressions.
     pub query_language: QueryLanguage,
+    /// The variables that its expressions read, sorted; those of states inside of it not included.
+    pub variable_references: Vec<Arc<str>>,
     /// What it does.
     pub kind: StateKind,
 }
@@ -93,6 +102,12 @@ pub enum StateKind {
     Succeed(Succeed),
     /// `Fail`
     Fail(Fail),
+    /// `Parallel`
+    #[cfg(feature = "whole-language")]
+    Parallel(Box<Parallel>),
+    /// `Map`
+    #[cfg(feature = "whole-language")]
+    Map(Box<Map>),
 }
 
 impl StateKind {
@@ -106,6 +121,10 @@ impl StateKind {
             StateKind::Wait(_) => "Wait",
             StateKind::Succeed(_) => "Succeed",
             StateKind::Fail(_) => "Fail",
+            #[cfg(feature = "whole-language")]
+            StateKind::Parallel(_) => "Parallel",
+            #[cfg(feature = "whole-language")]
+            StateKind::Map(_) => "Map",
         }
     }
 }
@@ -143,7 +162,7 @@ pub enum ResultPath {
     At(ReferencePath),
 }
 
-/// `Assign` of a JSONPath state: variable names with the values they get.
+/// `Assign`: variable names with the values they get.
 #[derive(Debug)]
 pub struct Assign(pub Template);
 
@@ -160,6 +179,8 @@ pub struct Pass {
     pub result_path: ResultPath,
     /// `OutputPath`.
     pub output_path: PathField,
+    /// `Output` of a JSONata state.
+    pub output: Option<Template>,
     /// `Assign`.
     pub assign: Option<Assign>,
     /// `Next` or `End`.
@@ -175,6 +196,8 @@ pub struct Task {
     pub input_path: PathField,
     /// `Parameters`.
     pub parameters: Option<Template>,
+    /// `Arguments` of a JSONata state.
+    pub arguments: Option<Template>,
     /// `Credentials`.
     pub credentials: Option<Template>,
     /// `ResultSelector`.
@@ -183,6 +206,8 @@ pub struct Task {
     pub result_path: ResultPath,
     /// `OutputPath`.
     pub output_path: PathField,
+    /// `Output` of a JSONata state.
+    pub output: Option<Template>,
     /// `Assign`.
     pub assign: Option<Assign>,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`.
@@ -204,6 +229,9 @@ pub enum SecondsField {
     Literal(u32),
     /// The `…Path` variant.
     Path(Path),
+    /// An expression of a JSONata state.
+    #[cfg(feature = "whole-language")]
+    Query(Template),
 }
 
 /// `Resource` of a Task, taken apart.
@@ -255,6 +283,8 @@ pub struct Choice {
     pub input_path: PathField,
     /// `OutputPath`.
     pub output_path: PathField,
+    /// `Output` of a JSONata state.
+    pub output: Option<Template>,
     /// `Choices`, in order.
     pub rules: Vec<ChoiceRule>,
     /// `Default`.
@@ -270,6 +300,8 @@ pub struct ChoiceRule {
     pub condition: Condition,
     /// `Next`.
     pub next: StateId,
+    /// `Output` of a JSONata rule.
+    pub output: Option<Template>,
     /// `Assign`.
     pub assign: Option<Assign>,
 }
@@ -281,6 +313,8 @@ pub struct Wait {
     pub input_path: PathField,
     /// `OutputPath`.
     pub output_path: PathField,
+    /// `Output` of a JSONata state.
+    pub output: Option<Template>,
     /// `Seconds`, `SecondsPath`, `Timestamp` or `TimestampPath`.
     pub until: WaitUntil,
     /// `Assign`.
@@ -300,6 +334,12 @@ pub enum WaitUntil {
     Timestamp(Timestamp),
     /// `TimestampPath`
     TimestampPath(Path),
+    /// `Seconds` of a JSONata state, an expression.
+    #[cfg(feature = "whole-language")]
+    SecondsQuery(Template),
+    /// `Timestamp` of a JSONata state, an expression.
+    #[cfg(feature = "whole-language")]
+    TimestampQuery(Template),
 }
 
 /// `Succeed`.
@@ -309,6 +349,8 @@ pub struct Succeed {
     pub input_path: PathField,
     /// `OutputPath`.
     pub output_path: PathField,
+    /// `Output` of a JSONata state.
+    pub output: Option<Template>,
 }
 
 /// `Fail`.
@@ -327,6 +369,9 @@ pub enum FailText {
     Literal(Arc<str>),
     /// A path or an intrinsic function call that must give a string.
     Path(ValueExpression),
+    /// An expression of a JSONata state.
+    #[cfg(feature = "whole-language")]
+    Query(Template),
 }
 
 /// A member of `Retry`.
@@ -363,6 +408,8 @@ pub struct Catcher {
     pub error_equals: Vec<Arc<str>>,
     /// `ResultPath`.
     pub result_path: ResultPath,
+    /// `Output` of a JSONata state.
+    pub output: Option<Template>,
     /// `Assign`.
     pub assign: Option<Assign>,
     /// `Next`.

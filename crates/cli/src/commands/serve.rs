@@ -1,0 +1,127 @@
+//! `stepwell serve`: the system until a signal ends it.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::args::{LogFormat, ServeArgs, SystemArgs};
+use crate::outcome::{CommandError, CommandResult, Outcome};
+use crate::system::{System, SystemError, SystemOptions, default_cache_dir};
+use crate::terminal::Terminal;
+
+/// How often the system is asked whether it still works.
+const HEALTH_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
+pub(super) async fn run(args: ServeArgs, terminal: &Terminal) -> CommandResult {
+    start_log(&args.log, args.log_format, terminal.stderr_colours())?;
+    let mut signals = Signals::new()?;
+    let mut options = options(&args.system, args.data_dir.clone());
+    options.listen = args.listen;
+    options.allow_unauthenticated = args.allow_unauthenticated;
+    options.shards = args.shards;
+    let system = System::start(options).await?;
+    terminal.data(&format!("Stepwell is ready on {} (data in {})", system.url(), args.data_dir.display()))?;
+    terminal.data(&format!("export AWS_ENDPOINT_URL={}", system.url()))?;
+    let healthy = tokio::select! {
+        () = signals.next() => true,
+        () = broken(&system) => false,
+    };
+    tracing::info!("stopping");
+    let stopping = system.shutdown();
+    tokio::select! {
+        () = stopping => {}
+        // Asked twice: whoever waits has no patience left. What was acknowledged is on disk.
+        () = signals.next() => return Ok(Outcome::Interrupted),
+    }
+    if healthy {
+        Ok(Outcome::Success)
+    } else {
+        Err(CommandError::unusable("the store can no longer write, so the server has stopped; its log says why"))
+    }
+}
+
+/// Returns once the store has failed: only a restart, which reads the disk, helps then.
+async fn broken(system: &System) {
+    while system.is_healthy() {
+        tokio::time::sleep(HEALTH_PAUSE).await;
+    }
+}
+
+/// SIGTERM and SIGINT.
+pub(super) struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> Result<Signals, CommandError> {
+        let open = |kind| {
+            signal(kind).map_err(|error| CommandError::unusable(format!("signals cannot be received: {error}")))
+        };
+        Ok(Signals { terminate: open(SignalKind::terminate())?, interrupt: open(SignalKind::interrupt())? })
+    }
+
+    /// Returns when one of them arrives.
+    pub(super) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+impl From<SystemError> for CommandError {
+    fn from(error: SystemError) -> Self {
+        let hint = match &error {
+            SystemError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+                Some("is Stepwell running there already? --listen takes another port, 0 a free one")
+            }
+            SystemError::ListenRefused(_) => Some("--allow-unauthenticated takes the risk"),
+            SystemError::Store(stepwell_store::OpenError::Locked { .. }) => {
+                Some("--data-dir takes another directory")
+            }
+            _ => None,
+        };
+        let error = CommandError::unusable(error.to_string());
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+/// The options that the arguments of both `serve` and `run` give.
+pub(super) fn options(args: &SystemArgs, data_dir: std::path::PathBuf) -> SystemOptions {
+    let cache_dir = args.cache_dir.clone().unwrap_or_else(|| default_cache_dir(&data_dir));
+    let mut options = SystemOptions::new(data_dir);
+    options.cache_dir = cache_dir;
+    options.account.region.clone_from(&args.region);
+    options.account.id.clone_from(&args.account);
+    options.account.partition = partition(&args.region).to_owned();
+    options.endpoints.clone_from(&args.endpoint);
+    options
+}
+
+/// The partition that a region belongs to, by AWS's naming.
+fn partition(region: &str) -> &'static str {
+    match region.split('-').collect::<Vec<_>>().as_slice() {
+        ["cn", ..] => "aws-cn",
+        ["us", "gov", ..] => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+/// Logs go to stderr as the filter says.
+///
+/// Errors: the filter is none.
+pub(super) fn start_log(filter: &str, format: LogFormat, colours: bool) -> Result<(), CommandError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| {
+        CommandError::unusable(format!("'{filter}' is no log filter: {error}"))
+            .hint("a level such as debug, or a filter such as info,stepwell_lambda=debug")
+    })?;
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let started = match format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    started.map_err(|error| CommandError::unusable(format!("the log cannot be started: {error}")))
+}

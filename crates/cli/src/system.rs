@@ -1,0 +1,356 @@
+//! The whole of Stepwell in one process: from a data directory and an address to a running server.
+//!
+//! [`System::start`] opens and connects the parts in the order in which they need each other; [`System::shutdown`]
+//! stops them in the reverse order. What the parts do is theirs.
+
+mod assets;
+mod deployments;
+mod lambda_api;
+mod own_api;
+mod stacks;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use stepwell_aws::{Account, Service};
+use stepwell_engine::machines::Machines;
+use stepwell_engine::{Clock, Engine, EngineOptions, SystemClock};
+use stepwell_integrations::{EndpointError, Endpoints, Integrations};
+use stepwell_lambda::{Lambda, LambdaOptions};
+use stepwell_queue::Queues;
+use stepwell_server::{App, StepFunctions, check_listen_address};
+use stepwell_store::Store;
+use stepwell_tables::Tables;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use assets::Assets;
+pub use assets::AssetsError;
+pub(crate) use deployments::Report;
+use deployments::Deployments;
+pub(crate) use own_api::OWN_HEADER;
+use own_api::OwnApi;
+use stacks::Stacks;
+
+/// How a system is set up.
+#[derive(Debug, Clone)]
+pub struct SystemOptions {
+    /// Where everything durable is kept; made if absent.
+    pub data_dir: PathBuf,
+    /// Where language packages for functions are kept; may be shared between systems.
+    pub cache_dir: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether to listen where other machines reach it although requests are not authenticated.
+    pub allow_unauthenticated: bool,
+    /// Whose account it plays.
+    pub account: Account,
+    /// Services outside instead of the embedded ones: `dynamodb=http://127.0.0.1:8000`, `sqs=aws` …
+    pub endpoints: Vec<String>,
+    /// Shards that executions are spread over; `None` for one per processor.
+    pub shards: Option<NonZeroUsize>,
+}
+
+impl SystemOptions {
+    /// A system on a free loopback port, with defaults for all else.
+    #[must_use]
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let data_dir = data_dir.into();
+        SystemOptions {
+            cache_dir: default_cache_dir(&data_dir),
+            data_dir,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            allow_unauthenticated: false,
+            account: Account::default(),
+            endpoints: Vec::new(),
+            shards: None,
+        }
+    }
+}
+
+/// The user's cache directory, as the XDG convention has it; below the data directory where there is no home.
+#[must_use]
+pub fn default_cache_dir(data_dir: &Path) -> PathBuf {
+    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = directory("XDG_CACHE_HOME").or_else(|| directory("HOME").map(|home| home.join(".cache")));
+    caches.map_or_else(|| data_dir.join("cache"), |caches| caches.join("stepwell"))
+}
+
+/// Why a system did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// It must not listen there.
+    #[error(transparent)]
+    ListenRefused(#[from] stepwell_server::ListenRefused),
+    /// It cannot listen there.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// As asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The data directory.
+    #[error(transparent)]
+    Store(#[from] stepwell_store::OpenError),
+    /// What the data directory holds.
+    #[error(transparent)]
+    Read(#[from] stepwell_store::ReadError),
+    /// The state machines.
+    #[error(transparent)]
+    Machines(#[from] stepwell_engine::machines::MachinesError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] stepwell_engine::EngineStartError),
+    /// The functions.
+    #[error(transparent)]
+    Lambda(#[from] stepwell_lambda::OpenError),
+    /// The queues.
+    #[error(transparent)]
+    Queues(#[from] stepwell_queue::OpenError),
+    /// The tables.
+    #[error(transparent)]
+    Tables(#[from] stepwell_tables::OpenError),
+    /// The assets.
+    #[error(transparent)]
+    Assets(#[from] AssetsError),
+    /// The stacks.
+    #[error("the stacks cannot be read: {0}")]
+    Stacks(#[from] stepwell_deploy::StoreError),
+    /// An endpoint setting.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The runtime is going down.
+    #[error("the system is stopping")]
+    Stopping,
+}
+
+/// A running system. [`System::shutdown`] ends it in order; one that is only dropped stops like one that was killed,
+/// which it survives.
+#[derive(Debug)]
+pub struct System {
+    address: SocketAddr,
+    engine: Engine,
+    lambda: Option<Arc<Lambda>>,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl System {
+    /// Starts a system; it answers requests when this returns. Must be called within a tokio runtime with several
+    /// threads.
+    pub async fn start(options: SystemOptions) -> Result<System, SystemError> {
+        check_listen_address(options.listen, false, options.allow_unauthenticated)?;
+        let address = options.listen;
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| SystemError::Listen { address, source })?;
+        let address = listener.local_addr().map_err(|source| SystemError::Listen { address, source })?;
+        // Reading what the directory holds takes a while where it holds much.
+        let runtime = tokio::runtime::Handle::current();
+        let parts = tokio::task::spawn_blocking(move || {
+            let _in_runtime = runtime.enter();
+            Parts::open(&options, address)
+        });
+        let parts = parts.await.map_err(|_| SystemError::Stopping)??;
+        parts.deployments.resume_all().await?;
+        parts.step_functions.resume_deletions();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(stepwell_server::serve(listener, parts.app, async {
+            // A system that was dropped stops as well.
+            let _ = stopped.await;
+        }));
+        Ok(System {
+            address,
+            engine: parts.engine,
+            lambda: parts.lambda,
+            stop: Some(stop),
+            server,
+        })
+    }
+
+    /// Where it listens, with the port that was taken for port 0.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL for clients on this machine.
+    #[must_use]
+    pub fn url(&self) -> String {
+        local_url(self.address)
+    }
+
+    /// Whether it can still take requests; once it cannot, only a restart helps.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.engine.is_healthy()
+    }
+
+    /// Takes no more requests, answers those under way, ends function processes and closes the data directory.
+    /// Executions that run go on at the next start.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Ok(Err(error)) = (&mut self.server).await {
+            tracing::warn!(%error, "the port was not closed in order");
+        }
+        let engine = self.engine.clone();
+        let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
+        if let Some(lambda) = &self.lambda {
+            lambda.shutdown().await;
+        }
+    }
+}
+
+/// Everything that is opened, connected and not yet served.
+struct Parts {
+    app: App,
+    engine: Engine,
+    lambda: Option<Arc<Lambda>>,
+    step_functions: StepFunctions,
+    deployments: Deployments,
+}
+
+impl Parts {
+    /// Opens everything. Blocks; must be called within a tokio runtime.
+    fn open(options: &SystemOptions, address: SocketAddr) -> Result<Parts, SystemError> {
+        let account = options.account.clone();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store = Store::open(&options.data_dir)?;
+        let assets = Assets::open(&store, options.data_dir.join("assets"))?;
+        let outside = Endpoints::from_env(&options.endpoints, Some(address), variable)?;
+        let integrations = Arc::new(Integrations::new());
+        for client in outside.clients(&account, variable)? {
+            integrations.register(client);
+        }
+        let mut lambda = None;
+        if outside.is_embedded("lambda") {
+            let opened = open_lambda(options, &store, &assets, address)?;
+            integrations.register(opened.clone());
+            lambda = Some(opened);
+        }
+        if outside.is_embedded("sqs") {
+            let clock = clock.clone();
+            let now = Arc::new(move || clock.now_ms());
+            integrations.register(Queues::open(store.clone(), account.clone(), now)?);
+        }
+        if outside.is_embedded("dynamodb") {
+            let file = options.data_dir.join("tables").join("tables.sqlite");
+            integrations.register(Tables::open(&file, account.clone())?);
+        }
+        let machines = Arc::new(Machines::open(&store, account.clone())?);
+        let engine_options = EngineOptions {
+            account: account.clone(),
+            shards: options.shards.unwrap_or_else(processors),
+            clock: clock.clone(),
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let engine =
+            Engine::start(store.clone(), machines, integrations.clone(), runtime, engine_options)?;
+        let step_functions = StepFunctions::new(engine.clone(), clock);
+        let states: Arc<dyn Service> = Arc::new(step_functions.clone());
+        integrations.register_weak(&states);
+        let deployments = Deployments::new(
+            account.clone(),
+            services(&integrations, &states),
+            Stacks::open(&store)?,
+            assets,
+            local_host(address),
+        );
+        let app = app(account, &integrations, states, deployments.clone(), engine.clone());
+        Ok(Parts { app, engine, lambda, step_functions, deployments })
+    }
+}
+
+/// The environment, as the endpoint settings ask for it.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+fn open_lambda(
+    options: &SystemOptions,
+    store: &Store,
+    assets: &Assets,
+    address: SocketAddr,
+) -> Result<Arc<Lambda>, SystemError> {
+    let directory = options.data_dir.join("lambda");
+    let mut lambda = LambdaOptions::new(&options.cache_dir, directory.join("work"), directory.join("logs"));
+    lambda.endpoint_url = Arc::new(OnceLock::from(local_url(address)));
+    lambda.code_store = Some(Arc::new(assets.clone()));
+    Ok(Lambda::open(store.clone(), options.account.clone(), lambda)?)
+}
+
+/// The services by name, for deployments.
+fn services(integrations: &Integrations, states: &Arc<dyn Service>) -> BTreeMap<String, Arc<dyn Service>> {
+    let others = ["lambda", "dynamodb", "sqs", "sns", "events"];
+    let others = others.iter().filter_map(|name| Some(((*name).to_owned(), integrations.service(name)?)));
+    others.chain([("states".to_owned(), states.clone())]).collect()
+}
+
+/// One port for everything. A service that lies elsewhere is served as well, so that functions and clients need to know
+/// only this server.
+fn app(
+    account: Account,
+    integrations: &Integrations,
+    states: Arc<dyn Service>,
+    deployments: Deployments,
+    engine: Engine,
+) -> App {
+    let mut app = App::builder(account.clone()).target("AWSStepFunctions", states);
+    for (prefix, name) in [
+        ("DynamoDB_20120810", "dynamodb"),
+        ("DynamoDBStreams_20120810", "dynamodb"),
+        ("AmazonSQS", "sqs"),
+        ("AWSEvents", "events"),
+    ] {
+        if let Some(service) = integrations.service(name) {
+            app = app.target(prefix, service);
+        }
+    }
+    if let Some(lambda) = integrations.service("lambda") {
+        app = app.rest(Arc::new(lambda_api::LambdaApi::new(lambda)));
+    }
+    let health = Arc::new(move || {
+        if engine.is_healthy() { Ok(()) } else { Err("the store has failed, or the server is stopping".to_owned()) }
+    });
+    app.rest(Arc::new(OwnApi::new(account, deployments))).ready(health.clone()).healthy(health).build()
+}
+
+/// `host:port` by which clients on this machine reach it; an address that stands for all becomes loopback.
+fn local_host(address: SocketAddr) -> String {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address.to_string()
+}
+
+fn local_url(address: SocketAddr) -> String {
+    format!("http://{}", local_host(address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_get_an_address_that_they_can_reach() {
+        for (listens, reached) in
+            [("127.0.0.1:8083", "127.0.0.1:8083"), ("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1")]
+        {
+            assert_eq!(local_host(listens.parse().expect(listens)), reached);
+        }
+    }
+}

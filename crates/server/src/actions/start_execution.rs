@@ -1,0 +1,71 @@
+//! StartExecution: idempotent by name while the execution runs with the same input.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use stepwell_asl::Payload;
+use stepwell_aws::Fault;
+use stepwell_engine::machines::MachineStatus;
+use stepwell_engine::{StartExecution, StartExecutionError};
+
+use crate::history::seconds;
+use crate::states::{StepFunctions, read_input, store_failure};
+use crate::{arns, fault, names};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Input {
+    state_machine_arn: String,
+    name: Option<String>,
+    input: Option<String>,
+    trace_header: Option<String>,
+}
+
+pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, Fault> {
+    let input: Input = read_input(input)?;
+    let arn = input.state_machine_arn;
+    arns::machine_without_label(&arn)?;
+    if let Some(name) = &input.name {
+        names::check(name)?;
+    }
+    let payload = read_payload(input.input)?;
+    // In memory but for a machine not used for long, which is then read and compiled.
+    let found = context.machines().describe(&arn).map_err(|error| store_failure(&error))?;
+    let Some(machine) = found else { return Err(fault::machine_does_not_exist(&arn)) };
+    if machine.status == MachineStatus::Deleting {
+        return Err(fault::machine_deleting(&arn));
+    }
+    if machine.revision.express {
+        return Err(fault::not_yet_supported("StartExecution (of an EXPRESS state machine)"));
+    }
+    let request = StartExecution {
+        revision: machine.revision,
+        name: input.name,
+        input: payload,
+        trace_header: input.trace_header,
+    };
+    let started = context.engine().start_execution(request).await.map_err(refusal)?;
+    Ok(json!({ "executionArn": &*started.execution_arn, "startDate": seconds(started.start_ms) }))
+}
+
+fn read_payload(input: Option<String>) -> Result<Payload, Fault> {
+    match input {
+        None => Ok(Payload::empty_object()),
+        Some(text) if text.is_empty() => Err(fault::invalid_execution_input("Invalid execution input.")),
+        Some(text) => Payload::parse(text).map_err(|error| fault::invalid_execution_input(error.message())),
+    }
+}
+
+fn refusal(error: StartExecutionError) -> Fault {
+    match error {
+        StartExecutionError::AlreadyExists { execution_arn } => {
+            fault::execution_already_exists(&execution_arn)
+        }
+        StartExecutionError::InputTooLarge => fault::constraint(
+            "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less \
+             than or equal to 262144",
+        ),
+        StartExecutionError::Throttled => fault::throttled(),
+        StartExecutionError::Stopping => fault::stopping(),
+        error @ (StartExecutionError::Commit(_) | StartExecutionError::Read { .. }) => store_failure(&error),
+    }
+}

@@ -1,0 +1,25 @@
+//! TagResource of a state machine: adds tags, or gives new values to those that are there.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use stepwell_aws::Fault;
+
+use super::tags;
+use crate::states::{StepFunctions, read_input};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Input {
+    resource_arn: String,
+    tags: Vec<tags::Tag>,
+}
+
+pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, Fault> {
+    let Input { resource_arn: arn, tags: given } = read_input(input)?;
+    tags::check_arn(&arn)?;
+    let pairs = tags::pairs(given);
+    context
+        .blocking(move |c| c.machines().tag(&arn, pairs).map_err(|error| tags::refusal(&error, &arn)))
+        .await?;
+    Ok(json!({}))
+}

@@ -1,0 +1,209 @@
+//! What answers a request: the table of services behind one port, apart from sockets.
+//!
+//! [`App`] takes a request's head and body and gives the response. It routes: the JSON protocols by `X-Amz-Target`,
+//! REST services by method and path, the query protocol by `Action`. It never reads a socket; [`crate::serve`] does.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+use http_body_util::Full;
+use stepwell_aws::{Account, BoxFuture, Fault, Service};
+
+use crate::browser;
+use crate::limits::BODY_BYTES_MAX;
+use crate::wire::{self, json, query};
+
+/// A response, ready to send.
+pub type Answer = Response<Full<Bytes>>;
+
+/// Decides whether a request may go on; called for every request but the health checks, before anything is read into
+/// it. The place of signature verification.
+pub type AuthCheck = Arc<dyn Fn(&Parts, &Bytes) -> Result<(), Fault> + Send + Sync>;
+
+/// Says what is wrong, if something is; for `/readyz` and `/healthz`.
+pub type HealthCheck = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// A service that is addressed by method and path: Lambda's REST API, Stepwell's own endpoints under `/_stepwell/`.
+pub trait RestService: Send + Sync {
+    /// Whether requests of this method and path are its own.
+    fn handles(&self, method: &Method, path: &str) -> bool;
+
+    /// Bytes of body that it takes for such a request.
+    fn body_bytes_max(&self, method: &Method, path: &str) -> usize {
+        let _ = (method, path);
+        BODY_BYTES_MAX
+    }
+
+    /// Answers one request. Never panics on input; the future may be dropped at any await point.
+    fn handle(&self, head: Parts, body: Bytes) -> BoxFuture<'_, (StatusCode, HeaderMap, Bytes)>;
+}
+
+/// All that is served on one port. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    account: Account,
+    /// By the prefix of `X-Amz-Target`; a handful, so a list.
+    targets: Vec<(&'static str, Arc<dyn Service>)>,
+    rest: Vec<Arc<dyn RestService>>,
+    auth: Option<AuthCheck>,
+    ready: Option<HealthCheck>,
+    healthy: Option<HealthCheck>,
+}
+
+/// Puts an [`App`] together.
+#[must_use]
+pub struct AppBuilder {
+    inner: Inner,
+}
+
+impl AppBuilder {
+    /// Serves the JSON operations whose `X-Amz-Target` is `<prefix>.<Operation>`: `AWSStepFunctions`, `AmazonSQS`,
+    /// `DynamoDB_20120810` …
+    pub fn target(mut self, prefix: &'static str, service: Arc<dyn Service>) -> Self {
+        self.inner.targets.push((prefix, service));
+        self
+    }
+
+    /// Serves a REST service; the first that handles a path gets it.
+    pub fn rest(mut self, service: Arc<dyn RestService>) -> Self {
+        self.inner.rest.push(service);
+        self
+    }
+
+    /// Checks every request but the health checks.
+    pub fn auth(mut self, check: AuthCheck) -> Self {
+        self.inner.auth = Some(check);
+        self
+    }
+
+    /// What `/readyz` reports; without it the server is ready as soon as it listens.
+    pub fn ready(mut self, check: HealthCheck) -> Self {
+        self.inner.ready = Some(check);
+        self
+    }
+
+    /// What `/healthz` reports; an answer of 503 means that only a restart helps.
+    pub fn healthy(mut self, check: HealthCheck) -> Self {
+        self.inner.healthy = Some(check);
+        self
+    }
+
+    /// The finished app.
+    #[must_use]
+    pub fn build(self) -> App {
+        App { inner: Arc::new(self.inner) }
+    }
+}
+
+impl App {
+    /// An app of this account, with no service yet.
+    pub fn builder(account: Account) -> AppBuilder {
+        AppBuilder {
+            inner: Inner {
+                account,
+                targets: Vec::new(),
+                rest: Vec::new(),
+                auth: None,
+                ready: None,
+                healthy: None,
+            },
+        }
+    }
+
+    /// Bytes of body that a request may have.
+    #[must_use]
+    pub fn body_bytes_max(&self, head: &Parts) -> usize {
+        if head.headers.contains_key(wire::X_AMZ_TARGET) {
+            return BODY_BYTES_MAX;
+        }
+        self.rest_service(head)
+            .map_or(BODY_BYTES_MAX, |rest| rest.body_bytes_max(&head.method, head.uri.path()))
+    }
+
+    /// The response to one request. A panic in a service becomes a 500; the others go on.
+    pub async fn respond(&self, head: Parts, body: Bytes) -> Answer {
+        let (method, path) = (head.method.clone(), head.uri.path().to_owned());
+        let answer = catch_panic(self.route(head, body)).await.unwrap_or_else(|| {
+            tracing::error!(%method, %path, "a request panicked");
+            wire::rest_fault(Fault::internal("an invariant of the server does not hold; its log says more"))
+        });
+        tracing::debug!(%method, %path, status = answer.status().as_u16(), "answered");
+        answer
+    }
+
+    async fn route(&self, head: Parts, body: Bytes) -> Answer {
+        if let Some(answer) = self.health_answer(&head) {
+            return answer;
+        }
+        let auth = || self.inner.auth.as_ref().map_or(Ok(()), |check| check(&head, &body));
+        let refused = browser::check(&head.headers).and_then(|()| auth()).err();
+        if head.headers.contains_key(wire::X_AMZ_TARGET) {
+            return json::answer(&self.inner.targets, &head, body, refused).await;
+        }
+        if let Some(fault) = refused {
+            return wire::rest_fault(fault);
+        }
+        if let Some(rest) = self.rest_service(&head) {
+            return wire::rest_answer(rest.handle(head, body).await);
+        }
+        if let Some(parameters) = query::parameters(&head, &body) {
+            return query::answer(&self.inner.account, &parameters);
+        }
+        if head.method == Method::POST && head.uri.path() == "/" {
+            return json::unknown_target(&head, "none");
+        }
+        wire::rest_fault(
+            Fault::new("UnknownOperationException", "Stepwell serves nothing at this method and path")
+                .with_status(404),
+        )
+    }
+
+    fn rest_service(&self, head: &Parts) -> Option<&Arc<dyn RestService>> {
+        self.inner.rest.iter().find(|rest| rest.handles(&head.method, head.uri.path()))
+    }
+
+    fn health_answer(&self, head: &Parts) -> Option<Answer> {
+        let check = match head.uri.path() {
+            "/readyz" => &self.inner.ready,
+            "/healthz" => &self.inner.healthy,
+            _ => return None,
+        };
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            return None;
+        }
+        let outcome = check.as_ref().map_or(Ok(()), |check| check());
+        let (status, text) = match outcome {
+            Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+            Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+        };
+        let mut answer = Response::new(Full::new(Bytes::from(text)));
+        *answer.status_mut() = status;
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
+        Some(answer)
+    }
+}
+
+/// The future's result, or `None` where it panics.
+async fn catch_panic<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(move |context| {
+        // The future is never polled again after a panic, so no half-changed state of it can be seen.
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
+            Err(_) => Poll::Ready(None),
+        }
+    })
+    .await
+}

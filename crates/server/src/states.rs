@@ -1,0 +1,93 @@
+//! Step Functions as a service: from a call to its action.
+//!
+//! Owns what all actions share: the check against the model, the engine and the clock, and how store errors look from
+//! outside. What an operation does is in its file under [`crate::actions`].
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stepwell_aws::{BoxFuture, Call, Fault, Reply, Service};
+use stepwell_engine::machines::Machines;
+use stepwell_engine::{Clock, Engine};
+
+use crate::{actions, fault, model};
+
+/// The Step Functions API over an engine. Cheap to clone.
+#[derive(Clone)]
+pub struct StepFunctions {
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+}
+
+impl StepFunctions {
+    /// The API of `engine`; `clock` should be the engine's own.
+    #[must_use]
+    pub fn new(engine: Engine, clock: Arc<dyn Clock>) -> Self {
+        StepFunctions { engine, clock }
+    }
+
+    /// Goes on with the deletions of state machines that an earlier stop interrupted. To be called once at the start,
+    /// inside the runtime.
+    pub fn resume_deletions(&self) {
+        for arn in self.machines().deleting() {
+            tokio::spawn(actions::delete_state_machine::finish(self.clone(), arn.to_string()));
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn machines(&self) -> &Arc<Machines> {
+        self.engine.machines()
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// Runs what touches the store or compiles a definition on a thread that may block. It runs to its end even if
+    /// the caller goes away.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&StepFunctions) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let context = self.clone();
+        let outcome = tokio::task::spawn_blocking(move || work(&context)).await;
+        outcome.unwrap_or_else(|_| Err(Fault::internal("the request could not be worked on to its end")))
+    }
+
+    async fn answer(&self, call: Call) -> Result<Reply, Fault> {
+        let model = model::step_functions();
+        let Some(operation) = model.operation(&call.operation) else {
+            return Err(Fault::unknown_operation("AWS Step Functions", &call.operation));
+        };
+        let Some(action) = actions::of(&operation.name) else {
+            return Err(fault::not_yet_supported(&operation.name));
+        };
+        model::validate::check(model, operation, &call.input)?;
+        action(self.clone(), call.input).await.map(Reply::ok)
+    }
+}
+
+impl Service for StepFunctions {
+    fn name(&self) -> &'static str {
+        "states"
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, Fault>> {
+        Box::pin(self.answer(call))
+    }
+}
+
+/// Reads a checked input into the action's own shape.
+pub(crate) fn read_input<T: DeserializeOwned>(input: Value) -> Result<T, Fault> {
+    serde_json::from_value(input).map_err(|e| fault::serialization(e.to_string()))
+}
+
+/// A failure of the store, told without what it was about.
+pub(crate) fn store_failure(error: &dyn std::error::Error) -> Fault {
+    tracing::error!(%error, "the store failed");
+    Fault::internal("the data directory cannot be read or written; the server's log says why")
+}

@@ -1,0 +1,116 @@
+//! awsJson 1.0 and 1.1: `POST /` with the operation in `X-Amz-Target` and JSON in the body.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, header};
+use serde_json::{Map, Value};
+use stepwell_aws::{Call, Fault, Reply, Service};
+
+use super::{add_headers, fault_response, json_bytes, response, set_request_id};
+use crate::app::Answer;
+use crate::{crc32, fault};
+
+const JSON_1_0: &str = "application/x-amz-json-1.0";
+const JSON_1_1: &str = "application/x-amz-json-1.1";
+const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
+
+/// Answers a request that has an `X-Amz-Target`; `refused` is what the authentication says against it.
+pub(crate) async fn answer(
+    targets: &[(&'static str, Arc<dyn Service>)],
+    head: &Parts,
+    body: Bytes,
+    refused: Option<Fault>,
+) -> Answer {
+    let content_type = content_type(head);
+    let target = head.headers.get(super::X_AMZ_TARGET).and_then(|t| t.to_str().ok()).unwrap_or_default();
+    let (prefix, operation) = target.rsplit_once('.').unwrap_or((target, ""));
+    let Some((prefix, service)) = targets.iter().find(|(p, _)| *p == prefix) else {
+        return match refused {
+            Some(fault) => fault_answer(fault, content_type),
+            None => unknown_target(head, target),
+        };
+    };
+    let outcome = match refused {
+        Some(fault) => Err(fault),
+        None => match read_input(&body) {
+            Ok(input) => {
+                drop(body);
+                service
+                    .call(Call { operation: operation.into(), input, body: Bytes::new(), host: host(head) })
+                    .await
+            }
+            Err(fault) => Err(fault),
+        },
+    };
+    let mut answer = match outcome {
+        Ok(reply) => reply_answer(reply, content_type),
+        Err(fault) => fault_answer(fault, content_type),
+    };
+    // The only service whose clients verify a checksum of the answer.
+    if prefix.starts_with("DynamoDB") {
+        add_checksum(&mut answer);
+    }
+    answer
+}
+
+/// The answer to an operation of no service that is here.
+pub(crate) fn unknown_target(head: &Parts, target: &str) -> Answer {
+    let shown: String = target.chars().filter(|c| !c.is_control()).take(200).collect();
+    let fault = Fault::new(
+        "UnknownOperationException",
+        format!("Stepwell serves no such operation (X-Amz-Target: {shown})"),
+    );
+    fault_answer(fault, content_type(head))
+}
+
+fn read_input(body: &[u8]) -> Result<Value, Fault> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Object(Map::new()));
+    }
+    // The reader limits the depth, so no body can exhaust the stack. Its messages repeat nothing of the body.
+    match serde_json::from_slice(body) {
+        Ok(input @ Value::Object(_)) => Ok(input),
+        Ok(_) => Err(fault::serialization("Expected map or null")),
+        Err(error) => Err(fault::serialization(format!("The body is not valid JSON: {error}"))),
+    }
+}
+
+fn reply_answer(reply: Reply, content_type: &'static str) -> Answer {
+    let body = reply.body.unwrap_or_else(|| json_bytes(&reply.output));
+    let mut answer = response(reply.status, content_type, body);
+    add_headers(&mut answer, &reply.headers);
+    set_request_id(&mut answer, reply.request_id);
+    answer
+}
+
+fn fault_answer(fault: Fault, content_type: &'static str) -> Answer {
+    let mut answer = fault_response(&fault, content_type);
+    set_request_id(&mut answer, fault.request_id);
+    answer
+}
+
+fn add_checksum(answer: &mut Answer) {
+    use hyper::body::Body as _;
+    // A full body is one frame, polled without waiting.
+    let mut copy = answer.body().clone();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let frame = std::pin::Pin::new(&mut copy).poll_frame(&mut context);
+    let bytes = match frame {
+        std::task::Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    };
+    answer.headers_mut().insert(CRC32, HeaderValue::from(crc32::checksum(&bytes)));
+}
+
+/// The version of the request is the version of the answer.
+fn content_type(head: &Parts) -> &'static str {
+    let given = head.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if given.starts_with(JSON_1_1.as_bytes()) { JSON_1_1 } else { JSON_1_0 }
+}
+
+fn host(head: &Parts) -> Option<String> {
+    let header = head.headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    header.or_else(|| head.uri.authority().map(http::uri::Authority::as_str)).map(str::to_owned)
+}

@@ -1,0 +1,107 @@
+"""A tour of Step Functions with an unmodified boto3: what a user's script does, and what a mistaken one gets."""
+
+import json
+import sys
+import time
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+PASS = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "Result": {"a": 1}, "End": True}}})
+WAIT = json.dumps({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}})
+
+options = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x", "endpoint_url": sys.argv[1]}
+states = boto3.client("stepfunctions", **options)
+unchecked = boto3.client("stepfunctions", config=Config(parameter_validation=False, retries={"max_attempts": 0}), **options)
+
+
+def refused(code, message, call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        found = error.response
+        assert found["Error"]["Code"] == code, found
+        assert message in found["Error"]["Message"], found
+        assert found["ResponseMetadata"]["HTTPStatusCode"] == 400, found
+        assert found["ResponseMetadata"]["RequestId"], found
+        return found
+    raise AssertionError(f"{call} was not refused with {code}")
+
+
+def closed(arn):
+    for _ in range(3000):
+        found = states.describe_execution(executionArn=arn)
+        if found["status"] != "RUNNING":
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"{arn} does not end")
+
+
+sts = boto3.client("sts", **options)
+assert sts.get_caller_identity()["Account"] == "000000000000"
+
+created = states.create_state_machine(name="tour", definition=PASS, roleArn=ROLE, tags=[{"key": "k", "value": "v"}])
+machine = created["stateMachineArn"]
+assert states.create_state_machine(name="tour", definition=PASS, roleArn=ROLE)["creationDate"] == created["creationDate"]
+described = states.describe_state_machine(stateMachineArn=machine)
+assert described["definition"] == PASS and described["creationDate"] == created["creationDate"], described
+assert states.list_tags_for_resource(resourceArn=machine)["tags"] == [{"key": "k", "value": "v"}]
+states.tag_resource(resourceArn=machine, tags=[{"key": "k", "value": "w"}, {"key": "l", "value": ""}])
+states.untag_resource(resourceArn=machine, tagKeys=["l"])
+assert states.list_tags_for_resource(resourceArn=machine)["tags"] == [{"key": "k", "value": "w"}]
+
+started = states.start_execution(stateMachineArn=machine, name="first", input='{"x": "\u00e4\U0001f600"}')
+found = closed(started["executionArn"])
+assert found["status"] == "SUCCEEDED" and json.loads(found["output"]) == {"a": 1}, found
+assert found["input"] == '{"x": "\u00e4\U0001f600"}' and found["startDate"] == started["startDate"], found
+events = [event["type"] for event in states.get_execution_history(executionArn=started["executionArn"])["events"]]
+assert events == ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"], events
+for number in range(12):
+    closed(states.start_execution(stateMachineArn=machine, name=f"n{number}")["executionArn"])
+pages = states.get_paginator("list_executions").paginate(stateMachineArn=machine, PaginationConfig={"PageSize": 5})
+names = [execution["name"] for page in pages for execution in page["executions"]]
+assert names == [f"n{number}" for number in reversed(range(12))] + ["first"], names
+pages = states.get_paginator("get_execution_history").paginate(
+    executionArn=started["executionArn"], reverseOrder=True, PaginationConfig={"PageSize": 1}
+)
+assert [event["id"] for page in pages for event in page["events"]] == [4, 3, 2, 1]
+pages = states.get_paginator("list_state_machines").paginate(PaginationConfig={"PageSize": 1})
+assert [item["name"] for page in pages for item in page["stateMachines"]] == ["tour"]
+
+updated = states.update_state_machine(stateMachineArn=machine, definition=WAIT)
+assert states.describe_state_machine(stateMachineArn=machine)["revisionId"] == updated["revisionId"]
+waiting = states.start_execution(stateMachineArn=machine)["executionArn"]
+used = states.describe_state_machine_for_execution(executionArn=waiting)
+assert used["definition"] == WAIT and used["revisionId"] == updated["revisionId"], used
+old = states.describe_state_machine_for_execution(executionArn=started["executionArn"])
+assert old["definition"] == PASS and "revisionId" not in old, old
+stopped = states.stop_execution(executionArn=waiting, error="E", cause="C")
+found = closed(waiting)
+assert (found["status"], found["error"], found["cause"]) == ("ABORTED", "E", "C"), found
+assert found["stopDate"] == stopped["stopDate"], found
+checked = states.validate_state_machine_definition(definition="not a definition")
+assert checked["result"] == "FAIL" and checked["diagnostics"][0]["code"] == "INVALID_JSON_DESCRIPTION", checked
+
+absent = machine + "x"
+refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{absent}'", states.start_execution, stateMachineArn=absent)
+refused("StateMachineAlreadyExists", machine, states.create_state_machine, name="tour", definition=PASS, roleArn=ROLE)
+refused("InvalidName", "Invalid Name: 'a b'", states.create_state_machine, name="a b", definition=PASS, roleArn=ROLE)
+refused("ValidationException", "3 validation errors detected: ", unchecked.create_state_machine)
+refused("ValidationException", "less than or equal to 1000", unchecked.list_executions, stateMachineArn=machine, maxResults=1001)
+refused("SerializationException", "NUMBER_VALUE", unchecked.list_executions, stateMachineArn=5)
+refused("InvalidToken", "Invalid Token: 'Invalid token'", states.list_state_machines, nextToken="nonsense")
+refused("UnsupportedOperationException", "CreateActivity", states.create_activity, name="a")
+assert isinstance(
+    refused("ResourceNotFound", "Resource not found", states.tag_resource, resourceArn=absent, tags=[])["resourceName"], str
+)
+try:
+    states.describe_execution(executionArn="nothing")
+    raise AssertionError("was not refused")
+except states.exceptions.InvalidArn as error:
+    assert error.response["Error"]["Message"] == "Invalid Arn: 'Invalid ARN prefix: nothing'", error.response
+
+states.delete_state_machine(stateMachineArn=machine)
+assert states.list_state_machines()["stateMachines"] == []
+print("the tour is complete")

