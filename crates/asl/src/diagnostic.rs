@@ -55,15 +55,12 @@ pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
     /// The message of AWS's InvalidDefinition: `Invalid State Machine Definition: 'CODE: message at location'`, with
-    /// several findings each in quotes, joined by commas, and quotes around all of them.
+    /// several findings joined by commas between the same pair of quotes.
     #[must_use]
     pub fn invalid_definition_message(&self) -> String {
-        let errors: Vec<String> =
-            self.0.iter().filter(|d| d.severity == Severity::Error).map(|d| format!("'{d}'")).collect();
-        match errors.as_slice() {
-            [one] => format!("Invalid State Machine Definition: {one}"),
-            several => format!("Invalid State Machine Definition: '{}'", several.join(", ")),
-        }
+        let errors = self.0.iter().filter(|d| d.severity == Severity::Error);
+        let errors: Vec<String> = errors.map(Diagnostic::to_string).collect();
+        format!("Invalid State Machine Definition: '{}'", errors.join(", "))
     }
 }
 

@@ -6,7 +6,9 @@ use crate::environment::{Environment, StatesError};
 use crate::jsonata::{QueryFailure, Scope};
 use crate::path::Path;
 use crate::payload::Payload;
-use crate::program::{CountField, FailText, PathField, PercentageField, ResultPath, SecondsField, WaitUntil};
+use crate::program::{
+    CountField, FailText, Items, PathField, PercentageField, ResultPath, SecondsField, WaitUntil,
+};
 use crate::timestamp::Timestamp;
 use crate::value::{Number, Value};
 
@@ -344,5 +346,42 @@ fn percentage(number: f64) -> Result<f64, StatesError> {
         Ok(number)
     } else {
         Err(StatesError::runtime("ToleratedFailurePercentage must be between 0 and 100."))
+    }
+}
+
+impl Items {
+    /// The array that a JSONPath state iterates over; `input` is its effective input.
+    pub fn resolve(&self, input: &Value, env: &dyn Environment) -> Result<Value, StatesError> {
+        let (items, path) = match self {
+            Items::Input => (input.clone(), "$"),
+            Items::Path(path) => (look_up(path, input, env)?, path.text()),
+            Items::Template(_) => return Err(other_language("Items")),
+        };
+        match items {
+            Value::Array(_) => Ok(items),
+            _ => Err(StatesError {
+                error: "States.Runtime",
+                cause: format!("Reference path \"{path}\" must point to array."),
+                names_state: false,
+            }),
+        }
+    }
+
+    /// The array that a JSONata state iterates over.
+    pub fn resolve_query(&self, scope: &Scope<'_>) -> Result<Value, QueryFailure> {
+        match self {
+            Items::Input => match scope.input() {
+                items @ Value::Array(_) => Ok(items.clone()),
+                other => {
+                    let cause = format!("Map state input must be an array but was: {other}");
+                    Err(QueryFailure { location: None, ..QueryFailure::new("Items", cause) })
+                }
+            },
+            Items::Path(_) => Err(failed("ItemsPath", other_language("ItemsPath"))),
+            Items::Template(template) => match template.evaluate_query(scope, "Items")? {
+                items @ Value::Array(_) => Ok(items),
+                other => Err(template.unexpected_type("Items", "array", &other)),
+            },
+        }
     }
 }

@@ -64,6 +64,17 @@ impl Payload {
         self.text().len()
     }
 
+    /// Whether the text is longer than `limit` bytes. Unlike [`Payload::byte_len`] this writes no text of a value that
+    /// is far too large.
+    #[must_use]
+    pub fn is_longer_than(&self, limit: usize) -> bool {
+        let surely = match (self.0.text.get(), self.0.value.get()) {
+            (None, Some(value)) => value.approximate_json_len(limit).is_none(),
+            _ => false,
+        };
+        surely || self.byte_len() > limit
+    }
+
     /// Whether both are the very same document in memory.
     #[must_use]
     pub fn is_same(&self, other: &Payload) -> bool {

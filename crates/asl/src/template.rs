@@ -110,7 +110,7 @@ impl Template {
                 Part::Literal(_) | Part::Expression(..) => {}
                 Part::Object(members) => open.extend(members.iter().map(|(_, part)| part)),
                 Part::Array(elements) => open.extend(elements),
-                Part::Query(expression) => variables.extend(expression.variables().iter().cloned()),
+                Part::Query(expression) => variables.extend(expression.free_variables().iter().cloned()),
             }
         }
         variables

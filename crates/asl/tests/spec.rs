@@ -1,9 +1,10 @@
 //! The expressions of the language against tables in Markdown: `tests/spec/*.md`.
 
+use stepwell_asl::compile::MachineType;
 use stepwell_asl::intrinsic::Call;
 use stepwell_asl::path::{Path, ReferencePath};
 use stepwell_asl::value::Object;
-use stepwell_asl::{Environment, Program, Value, compile, json};
+use stepwell_asl::{Environment, Program, Value, compile, json, validate};
 
 struct Surroundings {
     context: Value,
@@ -31,7 +32,10 @@ impl Environment for Surroundings {
 
 fn surroundings() -> Surroundings {
     Surroundings {
-        context: json::parse(r#"{"Execution":{"Name":"run-1"}}"#).unwrap(),
+        context: json::parse(
+            r#"{"Execution":{"Name":"run-1"},"State":{"EnteredTime":"2024-02-29T12:00:00.500Z"}}"#,
+        )
+        .unwrap(),
         name: "D".into(),
         list: json::parse(r#"[{"k":"w"},{"k":"v"}]"#).unwrap(),
     }
@@ -165,5 +169,89 @@ fn templates_and_result_paths() {
         let template = pass.parameters.as_ref().unwrap();
         let result = template.evaluate(&row.input, &environment).map_err(|error| error.cause);
         Some(shown(result, "error", &row.input))
+    });
+}
+
+/// The blocks of a Markdown file: title, definition and findings of each section.
+fn sections(text: &str) -> Vec<(&str, String, String)> {
+    let mut sections = Vec::new();
+    for section in text.split("\n## ").skip(1) {
+        let title = section.lines().next().unwrap_or_default();
+        let block = |kind: &str| {
+            let start = section.find(&format!("```{kind}\n"))? + kind.len() + 4;
+            let end = section[start..].find("```").map(|i| start + i)?;
+            Some(section[start..end].trim_end_matches('\n').to_owned())
+        };
+        sections.push((title, block("asl").unwrap(), block("findings").unwrap()));
+    }
+    sections
+}
+
+#[track_caller]
+fn check_findings(text: &str) {
+    let mut wrong = Vec::new();
+    for (title, definition, expected) in sections(text) {
+        let findings: Vec<String> = validate(&definition, MachineType::Standard)
+            .into_iter()
+            .map(|d| {
+                let location = d.location.unwrap_or_else(|| "-".into());
+                let line = format!("{} {} {location} {} {}", d.severity.as_str(), d.code, d.place, d.message);
+                line.replace('\n', "↵")
+            })
+            .collect();
+        let actual = findings.join("\n");
+        if actual != expected {
+            wrong.push(format!("## {title}\nexpected\n{expected}\nwas\n{actual}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn validation() {
+    check_findings(include_str!("spec/validation.md"));
+}
+
+#[test]
+fn several_findings_make_one_message() {
+    let text = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"X"},"B":{"Type":"Succeed"}}}"#;
+    assert_eq!(
+        compile(text).unwrap_err().invalid_definition_message(),
+        "Invalid State Machine Definition: 'MISSING_TRANSITION_TARGET: Missing 'Next' target: X at /States/A/Next, \
+         MISSING_TRANSITION_TARGET: State \"B\" is not reachable. at /States/B'"
+    );
+    let text = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Next":"A"}}}"#;
+    assert_eq!(
+        compile(text).unwrap_err().invalid_definition_message(),
+        "Invalid State Machine Definition: 'MISSING_END_STATE: Workflow has no terminal state at null'"
+    );
+}
+
+#[test]
+fn programs_are_shared_by_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Program>();
+    check::<stepwell_asl::Payload>();
+}
+
+#[test]
+fn jsonata() {
+    use stepwell_asl::jsonata::{Allowed, Expression, Scope, States};
+
+    let environment = surroundings();
+    let result = json::parse(r#"{"r":5}"#).unwrap();
+    check_all(include_str!("spec/jsonata.md"), |row| {
+        let allowed = Allowed { result: true, error_output: false };
+        Some(match Expression::parse(&row.cells[0], allowed) {
+            Err(problems) => format!("{}: {}", problems[0].code, problems[0].message),
+            Ok(expression) => {
+                let states = States { input: &row.input, result: Some(&result), error_output: None };
+                let head =
+                    format!("The JSONata expression '{}' specified for the field 'Output' ", row.cells[0]);
+                let value = expression.evaluate(&Scope::new(states, &environment), "Output");
+                let value = value.map_err(|f| f.error.cause.replace(&head, ""));
+                shown(value, "error", &Value::Null)
+            }
+        })
     });
 }

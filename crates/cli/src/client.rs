@@ -110,8 +110,11 @@ impl Client {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(Duration::from_secs(10)));
-        let connector =
-            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
+        let connector = HttpsConnectorBuilder::new()
+            .with_webpki_roots()
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp);
         Ok(Client {
             base: url.trim_end_matches('/').to_owned(),
             http: HttpClient::builder(TokioExecutor::new()).build(connector),
@@ -222,7 +225,8 @@ mod tests {
 
     #[test]
     fn an_exception_is_found_in_either_spelling() {
-        let body = json!({"__type": "com.amazonaws.swf.service.v2.model#InvalidArn", "message": "Invalid Arn"});
+        let body =
+            json!({"__type": "com.amazonaws.swf.service.v2.model#InvalidArn", "message": "Invalid Arn"});
         assert_eq!(refusal(&body), Some(("InvalidArn".into(), "Invalid Arn".into())));
         let body = json!({"__type": "X", "Message": "m"});
         assert_eq!(refusal(&body), Some(("X".into(), "m".into())));

@@ -134,9 +134,9 @@ pub(crate) fn yaml_line(text: &str, location: &str) -> Option<std::ops::Range<us
     let mut found = None;
     let (mut from, mut indent_above) = (0, None);
     for segment in location.split('/').filter(|segment| !segment.is_empty()) {
-        let (key, index) = segment.split_once('[').map_or((segment, None), |(key, rest)| {
-            (key, rest.trim_end_matches(']').parse::<usize>().ok())
-        });
+        let (key, index) = segment
+            .split_once('[')
+            .map_or((segment, None), |(key, rest)| (key, rest.trim_end_matches(']').parse::<usize>().ok()));
         let Some((number, indent)) = key_line(&lines, from, indent_above, key) else { break };
         found = Some(number);
         (from, indent_above) = (number + 1, Some(indent));

@@ -140,7 +140,8 @@ impl Visits {
     /// The row that a `…StateExited` event ends. The event before it may be one of a branch's, so the name decides.
     fn left_row(&self, by_chain: Option<usize>, event: &Value) -> Option<usize> {
         let name = event["stateExitedEventDetails"]["name"].as_str()?;
-        let fits = |row: &usize| self.rows[*row].progress == Progress::Running && self.rows[*row].name == name;
+        let fits =
+            |row: &usize| self.rows[*row].progress == Progress::Running && self.rows[*row].name == name;
         by_chain.filter(fits).or_else(|| (0..self.rows.len()).rev().find(fits))
     }
 

@@ -60,7 +60,8 @@ impl<'a> Watch<'a> {
             }
             let mut page = self.client.states("GetExecutionHistory", request).await?;
             let events = page["events"].as_array_mut().map(std::mem::take).unwrap_or_default();
-            let reached = events.is_empty() || events.iter().any(|event| event["id"].as_u64() <= Some(known + 1));
+            let reached =
+                events.is_empty() || events.iter().any(|event| event["id"].as_u64() <= Some(known + 1));
             newest_first.extend(events.into_iter().filter(|event| event["id"].as_u64() > Some(known)));
             token = page["nextToken"].as_str().map(str::to_owned);
             if reached || token.is_none() {
@@ -217,7 +218,8 @@ impl<'a> View<'a> {
             _ => {}
         }
         if visit.retries > 0 {
-            let times = if visit.retries == 1 { "once".to_owned() } else { format!("{} times", visit.retries) };
+            let times =
+                if visit.retries == 1 { "once".to_owned() } else { format!("{} times", visit.retries) };
             line.push_str(&self.remark(Paint::Warn, &format!("retried {times} after {error}")));
         }
         line

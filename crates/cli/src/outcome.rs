@@ -53,7 +53,9 @@ impl CommandError {
     /// The same with advice.
     pub(crate) fn hint(mut self, text: impl Into<String>) -> Self {
         match &mut self {
-            CommandError::Failed { hint, .. } | CommandError::Unusable { hint, .. } => *hint = Some(text.into()),
+            CommandError::Failed { hint, .. } | CommandError::Unusable { hint, .. } => {
+                *hint = Some(text.into())
+            }
             CommandError::OutputClosed => {}
         }
         self

@@ -30,8 +30,8 @@ use tokio::task::JoinHandle;
 
 use assets::Assets;
 pub use assets::AssetsError;
-pub(crate) use deployments::Report;
 use deployments::Deployments;
+pub(crate) use deployments::Report;
 pub(crate) use own_api::OWN_HEADER;
 use own_api::OwnApi;
 use stacks::Stacks;
@@ -163,13 +163,7 @@ impl System {
             // A system that was dropped stops as well.
             let _ = stopped.await;
         }));
-        Ok(System {
-            address,
-            engine: parts.engine,
-            lambda: parts.lambda,
-            stop: Some(stop),
-            server,
-        })
+        Ok(System { address, engine: parts.engine, lambda: parts.lambda, stop: Some(stop), server })
     }
 
     /// Where it listens, with the port that was taken for port 0.
@@ -250,8 +244,7 @@ impl Parts {
             clock: clock.clone(),
         };
         let runtime = tokio::runtime::Handle::current();
-        let engine =
-            Engine::start(store.clone(), machines, integrations.clone(), runtime, engine_options)?;
+        let engine = Engine::start(store.clone(), machines, integrations.clone(), runtime, engine_options)?;
         let step_functions = StepFunctions::new(engine.clone(), clock);
         let states: Arc<dyn Service> = Arc::new(step_functions.clone());
         integrations.register_weak(&states);
@@ -320,7 +313,11 @@ fn app(
         app = app.rest(Arc::new(lambda_api::LambdaApi::new(lambda)));
     }
     let health = Arc::new(move || {
-        if engine.is_healthy() { Ok(()) } else { Err("the store has failed, or the server is stopping".to_owned()) }
+        if engine.is_healthy() {
+            Ok(())
+        } else {
+            Err("the store has failed, or the server is stopping".to_owned())
+        }
     });
     app.rest(Arc::new(OwnApi::new(account, deployments))).ready(health.clone()).healthy(health).build()
 }

@@ -41,10 +41,7 @@ pub(crate) fn length(seconds: f64) -> String {
 
 /// The present, in seconds since 1970.
 pub(crate) fn now() -> f64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO)
-        .as_secs_f64()
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs_f64()
 }
 
 #[cfg(test)]
@@ -56,9 +53,14 @@ mod tests {
         assert_eq!(date_and_time(1_700_000_000.123), "2023-11-14 22:13:20.123");
         assert_eq!(time_of_day(1_700_000_000.0), "22:13:20.000");
         assert_eq!(date_and_time(f64::MAX), "-");
-        for (seconds, text) in
-            [(0.0, "0 ms"), (-1.0, "0 ms"), (0.42, "420 ms"), (9.994, "9.99 s"), (63.2, "1 min 03 s"), (7500.0, "2 h 05 min")]
-        {
+        for (seconds, text) in [
+            (0.0, "0 ms"),
+            (-1.0, "0 ms"),
+            (0.42, "420 ms"),
+            (9.994, "9.99 s"),
+            (63.2, "1 min 03 s"),
+            (7500.0, "2 h 05 min"),
+        ] {
             assert_eq!(length(seconds), text);
         }
     }

@@ -37,7 +37,9 @@ pub(crate) async fn account(client: &Client) -> Result<Account, CommandError> {
         Ok(info) if info["name"] == "stepwell" => info,
         Ok(_) | Err(ClientError::Refused { .. } | ClientError::Strange { .. }) => {
             let message = format!("the server at {} is not Stepwell", client.url());
-            return Err(CommandError::unusable(message).hint("AWS_ENDPOINT_URL or --endpoint-url name the server"));
+            return Err(
+                CommandError::unusable(message).hint("AWS_ENDPOINT_URL or --endpoint-url name the server")
+            );
         }
         Err(error) => return Err(error.into()),
     };
@@ -148,8 +150,9 @@ pub(crate) async fn follow(
     let mut after = 0;
     loop {
         let answer = client.own(Method::GET, &format!("operations/{id}?after={after}"), Bytes::new()).await?;
-        let report: Report = serde_json::from_value(answer)
-            .map_err(|error| CommandError::unusable(format!("the server's answer is not understood: {error}")))?;
+        let report: Report = serde_json::from_value(answer).map_err(|error| {
+            CommandError::unusable(format!("the server's answer is not understood: {error}"))
+        })?;
         for event in &report.events {
             progress.event(event)?;
         }
@@ -215,7 +218,9 @@ impl<'a> Progress<'a> {
     pub(crate) fn end(&self, end: &Deployed) -> std::io::Result<()> {
         if self.json {
             let value = match end {
-                Ok(result) => json!({"kind": "stack", "ok": true, "stack": serde_json::to_value(result).ok()}),
+                Ok(result) => {
+                    json!({"kind": "stack", "ok": true, "stack": serde_json::to_value(result).ok()})
+                }
                 Err(error) => json!({"kind": "stack", "ok": false, "error": error.to_string(),
                     "details": serde_json::to_value(error).ok()}),
             };
@@ -255,7 +260,9 @@ impl<'a> Progress<'a> {
             self.terminal.note(&format!("  {} {text}", self.terminal.err(Paint::Bad, "error:")));
         };
         match error {
-            DeployError::Template(error) => error.problems.iter().for_each(|problem| bad(&problem.to_string())),
+            DeployError::Template(error) => {
+                error.problems.iter().for_each(|problem| bad(&problem.to_string()))
+            }
             DeployError::Failed(result) => {
                 for failure in &result.failures {
                     bad(&format!("{} {}: {}", failure.kind, failure.logical_id, failure.reason));
@@ -282,7 +289,8 @@ mod tests {
         let resources = r#""Resources": {"Q": {"Type": "AWS::SQS::Queue"}}"#;
         let with_parameter = format!(r#"{{"Parameters": {{"P": {{"Type": "String"}}}}, {resources}}}"#);
         let without = format!("{{{resources}}}");
-        let stacks = vec![stack("A", &[], &with_parameter), stack("B", &["A"], &without), stack("C", &[], &without)];
+        let stacks =
+            vec![stack("A", &[], &with_parameter), stack("B", &["A"], &without), stack("C", &[], &without)];
         Assembly { stacks, assets: Vec::new() }
     }
 
@@ -290,7 +298,8 @@ mod tests {
     fn a_selected_stack_brings_those_it_needs() {
         let names = |wanted: &[&str]| {
             let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
-            with_dependencies(&assembly(), &wanted).map(|names| names.into_iter().collect::<Vec<_>>().join(" "))
+            with_dependencies(&assembly(), &wanted)
+                .map(|names| names.into_iter().collect::<Vec<_>>().join(" "))
         };
         assert_eq!(names(&["B"]).expect("is there"), "A B");
         assert_eq!(names(&["Stage/C"]).expect("is there"), "C");

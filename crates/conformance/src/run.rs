@@ -104,6 +104,16 @@ impl<'a> Script<'a> {
                 json!(mock["char"].as_str().unwrap_or_default().repeat(count)).to_string()
             }
             Some("sleep") => return Ok(None),
+            Some("raise") => {
+                let cause = json!({
+                    "errorMessage": mock["message"],
+                    "errorType": mock["error_type"],
+                    "requestId": "00000000-0000-0000-0000-000000000000",
+                    "stackTrace": mock["stack_trace"],
+                });
+                let error = mock["error_type"].as_str().map(Arc::from);
+                return Ok(Some(TaskReply::Failed { error, cause: Some(cause.to_string().into()) }));
+            }
             other => return Err(Unreached::Task(format!("{resource}: no reply for behaviour {other:?}"))),
         };
         let result = if optimized {

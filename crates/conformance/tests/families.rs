@@ -75,11 +75,11 @@ fn recorded_executions() {
                 }
             }
         }
-        println!("conformance {family}: {passed}/{} ({unreached} not reached)", cases.len());
+        println!("{family}: {passed}/{} ({unreached} not reached)", cases.len());
         all_passed += passed;
         all_total += cases.len();
     }
-    println!("conformance: {all_passed}/{all_total}");
+    println!("all: {all_passed}/{all_total}");
     surprises.extend(known.into_keys().map(|id| format!("{id}: is listed, but there is no such case")));
     assert!(surprises.is_empty(), "{} surprises:\n{}", surprises.len(), surprises.join("\n"));
 }

@@ -191,6 +191,66 @@ fn an_update_of_the_library_changes_nothing_that_matters() {
     assert_eq!(changes.len(), 4, "{changes:?}");
 }
 
+#[test]
+fn an_app_with_stages_nested_stacks_assets_and_all_step_functions_types() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assemblies/features/cdk.out");
+    let assembly = assembly::read(&path, None).unwrap_or_else(|error| panic!("{error}"));
+    let names: Vec<(&str, &str)> =
+        assembly.stacks.iter().map(|stack| (stack.name.as_str(), stack.display_name.as_str())).collect();
+    let expected = [("Test-Data", "Test/Data"), ("Test-Machines", "Test/Machines")];
+    assert_eq!(names, expected);
+    let cloud = Cloud::new();
+    let options = AssemblyOptions::default();
+    let results = block_on(deploy_assembly(cloud.environment(), &assembly, &options, &cloud.sink()))
+        .unwrap_or_else(|failure| panic!("{failure}"));
+    for result in &results {
+        let unexpected = result.warnings.iter().filter(|text| !text.contains("stands for $LATEST"));
+        assert_eq!(unexpected.count(), 0, "{:?}", result.warnings);
+    }
+    let expected = [
+        ("activity", 1),
+        ("alias", 1),
+        ("function", 1),
+        ("machine", 4),
+        ("queue", 3),
+        ("table", 1),
+        ("version", 1),
+    ];
+    assert_eq!(cloud.world.inventory(), expected.map(|(kind, count)| (kind.to_owned(), count)).into());
+    let output = |key: &str| {
+        let outputs = &results[1].outputs;
+        outputs.iter().find(|output| output.key == key).map(|output| output.value.clone())
+    };
+    assert!(output("InnerQueue").unwrap().contains("-Plain"), "{:?}", results[1].outputs);
+    assert!(output("ExpressName").unwrap().starts_with("Test-Machines-Express"), "{:?}", results[1].outputs);
+    assert_eq!(output("OnlyProd"), None);
+    let function = &cloud.world.inputs("lambda:CreateFunction")[0];
+    assert_eq!((&function["MemorySize"], &function["Handler"]), (&json!(256), &json!("app.main")));
+    assert_eq!(function["Environment"]["Variables"]["SIZE"], "small");
+    let machines = cloud.world.inputs("states:CreateStateMachine");
+    let definition = |prefix: &str| {
+        let machine = machines.iter().find(|machine| machine["name"].as_str().unwrap().contains(prefix));
+        let machine = machine.unwrap_or_else(|| panic!("no machine {prefix}"));
+        let text = machine["definition"].as_str().unwrap();
+        (machine.clone(), serde_json::from_str::<Value>(text).expect("the definition is JSON"))
+    };
+    let (_, from_file) = definition("FromFile");
+    let called = from_file["States"]["Call"]["Parameters"]["FunctionName"].as_str().unwrap();
+    assert!(called.starts_with("arn:aws:lambda:us-east-1:000000000000:function:Test-Machines-"), "{called}");
+    let (express, _) = definition("Express");
+    assert_eq!(
+        (&express["type"], &express["tracingConfiguration"]),
+        (&json!("EXPRESS"), &json!({"enabled": true}))
+    );
+    assert_eq!(express["loggingConfiguration"]["level"], "ALL");
+    let (_, wide) = definition("Wide");
+    assert_eq!(wide["States"]["Ask"]["Resource"], "arn:aws:states:us-east-1:000000000000:activity:approval");
+    let again = block_on(deploy_assembly(cloud.environment(), &assembly, &options, &cloud.sink())).unwrap();
+    assert!(again.iter().all(|result| result.action == Action::Unchanged));
+    block_on(delete_assembly(cloud.environment(), &assembly, &options, &cloud.sink())).unwrap();
+    assert!(cloud.world.inventory().is_empty(), "{:?}", cloud.world.inventory());
+}
+
 fn write(folder: &Path, name: &str, content: &str) {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

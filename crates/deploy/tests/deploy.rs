@@ -264,6 +264,26 @@ fn do_nothing_leaves_what_was_made_and_goes_on() {
 }
 
 #[test]
+fn a_failed_creation_can_delete_itself_with_what_is_retained_except_on_create() {
+    let cloud = Cloud::new();
+    cloud.world.refuse.lock().unwrap().insert("states:CreateStateMachine".into(), 0);
+    let template = APP.replace(
+        "Type: AWS::SQS::Queue\n",
+        "Type: AWS::SQS::Queue\n    DeletionPolicy: RetainExceptOnCreate\n",
+    );
+    let mut vanish = request(&template);
+    vanish.on_failure = OnFailure::Delete;
+    let Err(DeployError::Failed(result)) = try_deploy(&cloud, &vanish) else { panic!("it must fail") };
+    assert_eq!(result.status, StackStatus::DeleteComplete);
+    assert!(cloud.world.inventory().is_empty() && cloud.world.stacks.lock().unwrap().is_empty());
+    // Once it was created, the policy keeps the queue.
+    cloud.world.refuse.lock().unwrap().clear();
+    must_deploy(&cloud, &template);
+    block_on(delete_stack(cloud.environment(), "app", &cloud.sink())).unwrap();
+    assert_eq!(cloud.world.inventory(), [("queue".to_owned(), 1)].into());
+}
+
+#[test]
 fn a_retained_table_outlives_its_stack_and_blocks_the_next() {
     let cloud = Cloud::new();
     let template = r#"{"Resources": {"T": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Retain", "Properties": {
@@ -505,10 +525,7 @@ Resources:
     assert_eq!(cloud.world.changes(), ["sqs:SetQueueAttributes"]);
     // What fails within rolls back within and without.
     *cloud.world.poison.lock().unwrap() = Some("Nowhere".into());
-    let bad = outer
-        .replace("Wait: 5", "Wait: 7")
-        .replace("ZipFile: x", "ZipFile: x")
-        .replace("{Variables: {", "{Variables: {X: Nowhere, ");
+    let bad = outer.replace("Wait: 5", "Wait: 7").replace("{Variables: {", "{Variables: {X: Nowhere, ");
     assert_eq!(must_fail(&cloud, &bad).status, StackStatus::UpdateRollbackComplete);
     assert_eq!(cloud.world.record(&child).parameters["Wait"], "6");
     *cloud.world.poison.lock().unwrap() = None;

@@ -200,6 +200,29 @@ impl Engine {
         runtime: Handle,
         options: EngineOptions,
     ) -> Result<Engine, EngineStartError> {
+        let entropy = || uuid::Uuid::new_v4().as_u64_pair().0;
+        let (engine, shards) = Engine::prepare(store, machines, runner, runtime, options, entropy)?;
+        let mut threads = Vec::new();
+        for (index, (shard, messages)) in shards.into_iter().enumerate() {
+            let thread = std::thread::Builder::new()
+                .name(format!("shard-{index}"))
+                .spawn(move || shard.run(&messages))
+                .map_err(EngineStartError::Thread)?;
+            threads.push(thread);
+        }
+        *engine.inner.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
+        Ok(engine)
+    }
+
+    /// An engine whose shards nobody runs yet, recovered from what `store` holds.
+    pub(crate) fn prepare(
+        store: Store,
+        machines: Arc<Machines>,
+        runner: Arc<dyn TaskRunner>,
+        runtime: Handle,
+        options: EngineOptions,
+        mut entropy: impl FnMut() -> u64,
+    ) -> Result<(Engine, Vec<(Shard, mpsc::Receiver<Message>)>), EngineStartError> {
         let executions = Executions::open(&store)?;
         let dispatcher = Arc::new(Dispatcher::new(runtime, runner));
         let activities = Arc::new(Activities::open(&store, options.account.clone())?);
@@ -215,23 +238,12 @@ impl Engine {
         for _ in 0..options.shards.get() {
             let (inbox, messages) = mpsc::channel();
             let queued_requests = Arc::new(AtomicUsize::new(0));
-            let entropy = uuid::Uuid::new_v4().as_u64_pair().0;
-            shards.push((
-                Shard::new(surroundings.clone(), inbox.clone(), queued_requests.clone(), entropy),
-                messages,
-            ));
+            let shard = Shard::new(surroundings.clone(), inbox.clone(), queued_requests.clone(), entropy());
+            shards.push((shard, messages));
             handles.push(ShardHandle { inbox, queued_requests });
         }
         recover(&executions, &mut shards)?;
-        let mut threads = Vec::new();
-        for (index, (shard, messages)) in shards.into_iter().enumerate() {
-            let thread = std::thread::Builder::new()
-                .name(format!("shard-{index}"))
-                .spawn(move || shard.run(&messages))
-                .map_err(EngineStartError::Thread)?;
-            threads.push(thread);
-        }
-        Ok(Engine {
+        let engine = Engine {
             inner: Arc::new(Inner {
                 account: options.account,
                 machines,
@@ -240,10 +252,11 @@ impl Engine {
                 store,
                 dispatcher,
                 shards: handles,
-                threads: Mutex::new(threads),
+                threads: Mutex::default(),
                 stopping: AtomicBool::new(false),
             }),
-        })
+        };
+        Ok((engine, shards))
     }
 
     /// The state machines.
@@ -424,7 +437,7 @@ impl ShardHandle {
     }
 }
 
-fn shard_index(execution_arn: &str, shards: usize) -> usize {
+pub(crate) fn shard_index(execution_arn: &str, shards: usize) -> usize {
     let hash = BuildHasherDefault::<FxHasher>::default().hash_one(execution_arn);
     // The remainder is below the number of shards.
     #[allow(clippy::cast_possible_truncation)]

@@ -13,6 +13,8 @@ mod dispatch;
 mod engine;
 pub mod machines;
 mod shard;
+#[doc(hidden)]
+pub mod simulation;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{

@@ -3,15 +3,17 @@
 //! A *machine* is a name with settings that points to its current *revision*; a revision is a definition with role and
 //! configurations, never changed once made and never removed while an execution may need it. Executions refer to
 //! revisions by key, so an update or a deletion does not touch them. A version is a number that points to a revision,
-//! an alias one that points to versions: both will be further records beside the machine's, not changes to these.
+//! an alias a name that points to versions: both are records beside the machine's.
 //!
-//! Owns the keyspaces `engine.machines` and `engine.revisions`. Every change is durable before it is visible. Times
+//! Owns the keyspaces `engine.machines`, `engine.revisions`, `engine.versions` and `engine.aliases`. Every change is durable before it is visible. Times
 //! and ids come in from the caller. The methods that write block the thread until the disk has it; call them from a
 //! thread that may block.
 
+mod aliases;
 mod cache;
 mod errors;
 mod record;
+mod versions;
 
 #[cfg(test)]
 mod tests;
@@ -24,9 +26,16 @@ use stepwell_asl::{MachineType, Program, compile_as};
 use stepwell_aws::Account;
 use stepwell_store::{Keyspace, Store, WriteBatch};
 
+pub use aliases::{ALIASES_MAX, AliasDescription, AliasUpdate, NewAlias, Route, StartTarget};
+use aliases::alias_key;
 use cache::RevisionCache;
-pub use errors::{CreateMachineError, MachinesError, TagMachineError, UpdateMachineError};
-use record::{MachineRecord, RevisionRecord};
+pub use errors::{
+    CreateAliasError, CreateMachineError, DeleteVersionError, MachinesError, PublishVersionError,
+    TagMachineError, UpdateAliasError, UpdateMachineError,
+};
+use record::{AliasRecord, MachineRecord, RevisionRecord, VersionRecord};
+use versions::{TooManyVersions, version_arn, version_key};
+pub use versions::{Publication, VERSIONS_MAX, VersionDescription, VersionSummary};
 
 /// State machines of an account. Source: quotas, "Maximum number of registered state machines".
 pub const MACHINES_MAX: usize = 100_000;
@@ -120,6 +129,8 @@ pub struct NewMachine {
     pub configurations: Configurations,
     /// Key and value, no key twice.
     pub tags: Vec<(String, String)>,
+    /// Whether to publish version 1.
+    pub publish: Option<Publication>,
 }
 
 /// What [`Machines::create`] made, or found made before.
@@ -129,6 +140,8 @@ pub struct CreatedMachine {
     pub arn: Arc<str>,
     /// When it was created, in milliseconds since 1970.
     pub created_ms: i64,
+    /// The version, where one was asked for.
+    pub version_arn: Option<Arc<str>>,
 }
 
 /// A change of a machine; `None` keeps what is there.
@@ -144,6 +157,8 @@ pub struct MachineUpdate {
     pub tracing: Option<String>,
     /// `encryptionConfiguration` in normal form.
     pub encryption: Option<String>,
+    /// Whether to publish a version of what then is the current revision.
+    pub publish: Option<Publication>,
 }
 
 /// What [`Machines::update`] did.
@@ -155,6 +170,23 @@ pub struct UpdatedMachine {
     pub revision_id: Option<Arc<str>>,
     /// The current revision's key.
     pub revision: u64,
+    /// The version, where one was asked for.
+    pub version_arn: Option<Arc<str>>,
+}
+
+/// A machine in memory.
+#[derive(Debug, Clone)]
+struct Entry {
+    record: MachineRecord,
+    versions: Arc<BTreeMap<u64, VersionRecord>>,
+    /// In the order of creation.
+    aliases: Arc<Vec<Arc<AliasRecord>>>,
+}
+
+impl Entry {
+    fn status(&self) -> MachineStatus {
+        if self.record.deleting { MachineStatus::Deleting } else { MachineStatus::Active }
+    }
 }
 
 /// The registry. Share it by reference or in an [`Arc`].
@@ -164,8 +196,10 @@ pub struct Machines {
     store: Store,
     machines: Keyspace,
     revisions: Keyspace,
+    versions: Keyspace,
+    aliases: Keyspace,
     /// Every machine by ARN; what is here is durable.
-    entries: RwLock<BTreeMap<Arc<str>, Arc<MachineRecord>>>,
+    entries: RwLock<BTreeMap<Arc<str>, Arc<Entry>>>,
     cache: Mutex<RevisionCache>,
     /// Held over every change, so that a check and its write are one; the value is the next free revision key.
     next_key: Mutex<u64>,
@@ -175,7 +209,8 @@ impl Machines {
     /// Opens the registry in `store` for `account`.
     pub fn open(store: &Store, account: Account) -> Result<Machines, MachinesError> {
         let machines = store.keyspace("engine.machines")?;
-        let revisions = store.keyspace("engine.revisions")?;
+        let versions = store.keyspace("engine.versions")?;
+        let aliases = store.keyspace("engine.aliases")?;
         let next_key = match machines.get(NEXT_KEY)? {
             Some(bytes) => record::read_key(&bytes)?,
             None => 1,
@@ -185,13 +220,20 @@ impl Machines {
             let (arn, bytes) = pair?;
             let arn = String::from_utf8_lossy(&arn).into_owned();
             let record = MachineRecord::read(&arn, &bytes)?;
-            entries.insert(Arc::from(arn), Arc::new(record));
+            let entry = Entry {
+                record,
+                versions: Arc::new(read_versions(&versions, &arn)?),
+                aliases: Arc::new(read_aliases(&aliases, &arn)?),
+            };
+            entries.insert(Arc::from(arn), Arc::new(entry));
         }
         Ok(Machines {
             account,
             store: store.clone(),
             machines,
-            revisions,
+            revisions: store.keyspace("engine.revisions")?,
+            versions,
+            aliases,
             entries: RwLock::new(entries),
             cache: Mutex::new(RevisionCache::default()),
             next_key: Mutex::new(next_key),
@@ -214,15 +256,8 @@ impl Machines {
         let arn = self.arn_of(&new.name);
         let express = new.machine_type == MachineType::Express;
         let mut next_key = self.begin_change();
-        if let Some(existing) = self.describe(&arn)? {
-            let same = existing.revision.express == express
-                && *existing.revision.definition == *new.definition
-                && existing.revision.configurations == new.configurations;
-            return match existing.status {
-                MachineStatus::Deleting => Err(CreateMachineError::Deleting { arn }),
-                MachineStatus::Active if same => Ok(CreatedMachine { arn, created_ms: existing.created_ms }),
-                MachineStatus::Active => Err(CreateMachineError::AlreadyExists { arn }),
-            };
+        if let Some(entry) = self.entry(&arn) {
+            return self.created_before(arn, &entry, &new, express);
         }
         if self.read_entries().len() >= MACHINES_MAX {
             return Err(CreateMachineError::LimitExceeded);
@@ -246,9 +281,45 @@ impl Machines {
             revision: revision.key,
             deleting: false,
             tags: new.tags,
+            next_version: 1,
+            published_at_creation: new.publish.is_some(),
+            creation_description: new.publish.iter().find_map(|p| p.description.as_deref().map(Arc::from)),
         };
-        self.commit_revision(&mut next_key, record, revision)?;
-        Ok(CreatedMachine { arn, created_ms: now_ms })
+        let mut entry = Entry { record, versions: Arc::default(), aliases: Arc::default() };
+        let mut batch = WriteBatch::new();
+        let version_arn = new.publish.and_then(|publication| {
+            let first = self.add_version(&arn, &mut entry, publication, now_ms, &mut batch).ok()?;
+            Some(version_arn(&arn, first))
+        });
+        self.commit_revision(&mut next_key, entry, revision, batch)?;
+        Ok(CreatedMachine { arn, created_ms: now_ms, version_arn })
+    }
+
+    /// The answer to a CreateStateMachine whose name is taken.
+    fn created_before(
+        &self,
+        arn: Arc<str>,
+        entry: &Entry,
+        new: &NewMachine,
+        express: bool,
+    ) -> Result<CreatedMachine, CreateMachineError> {
+        let record = &entry.record;
+        if record.deleting {
+            return Err(CreateMachineError::Deleting { arn });
+        }
+        let revision = self.present_revision(&arn, record.revision)?;
+        let description = new.publish.as_ref().and_then(|p| p.description.as_deref());
+        let same = revision.express == express
+            && *revision.definition == *new.definition
+            && revision.configurations == new.configurations
+            && record.published_at_creation == new.publish.is_some()
+            && record.creation_description.as_deref() == description;
+        if !same {
+            return Err(CreateMachineError::AlreadyExists { arn });
+        }
+        let version = entry.version_of_current().filter(|_| new.publish.is_some());
+        let version_arn = version.map(|number| version_arn(&arn, number));
+        Ok(CreatedMachine { arn, created_ms: record.created_ms, version_arn })
     }
 
     /// Changes a machine. Where nothing differs no revision is made and `revision_id`, called only for a new
@@ -275,11 +346,20 @@ impl Machines {
         };
         let definition = changed(update.definition, &old.definition);
         let role_arn = changed(update.role_arn, &old.role_arn);
+        let Some(entry) = self.entry(arn) else {
+            return Err(UpdateMachineError::DoesNotExist { arn: arn.to_owned() });
+        };
+        let (mut entry, mut batch) = ((*entry).clone(), WriteBatch::new());
         if definition == old.definition && role_arn == old.role_arn && configurations == old.configurations {
+            let version_arn = self.publish_updated(&mut entry, update.publish, old, now_ms, &mut batch)?;
+            if !batch.is_empty() {
+                self.commit(arn, entry, batch)?;
+            }
             return Ok(UpdatedMachine {
                 updated_ms: now_ms,
                 revision_id: old.revision_id.clone(),
                 revision: old.key,
+                version_arn,
             });
         }
         let program = match definition == old.definition {
@@ -298,41 +378,59 @@ impl Machines {
             created_ms: now_ms,
             configurations,
         };
+        entry.record.revision = revision.key;
         let updated = UpdatedMachine {
             updated_ms: now_ms,
             revision_id: revision.revision_id.clone(),
             revision: revision.key,
+            version_arn: self.publish_updated(&mut entry, update.publish, &revision, now_ms, &mut batch)?,
         };
-        let Some(record) = self.entry(arn) else {
-            return Err(UpdateMachineError::DoesNotExist { arn: arn.to_owned() });
-        };
-        self.commit_revision(
-            &mut next_key,
-            MachineRecord { revision: revision.key, ..(*record).clone() },
-            revision,
-        )?;
+        self.commit_revision(&mut next_key, entry, revision, batch)?;
         Ok(updated)
+    }
+
+    /// The version that an update asks for, if it does.
+    fn publish_updated(
+        &self,
+        entry: &mut Entry,
+        publish: Option<Publication>,
+        current: &MachineRevision,
+        now_ms: i64,
+        batch: &mut WriteBatch,
+    ) -> Result<Option<Arc<str>>, UpdateMachineError> {
+        let Some(publication) = publish else { return Ok(None) };
+        let arn = &*current.machine_arn;
+        match self.add_version(arn, entry, publication, now_ms, batch) {
+            Ok(number) => Ok(Some(version_arn(arn, number))),
+            Err(TooManyVersions) => Err(UpdateMachineError::VersionLimitExceeded),
+        }
     }
 
     /// Marks a machine as being deleted; `false` where there is none. It takes no executions from then on; whoever
     /// ended its running ones calls [`Machines::finish_delete`].
     pub fn begin_delete(&self, arn: &str) -> Result<bool, MachinesError> {
         let _changing = self.begin_change();
-        let Some(record) = self.entry(arn) else { return Ok(false) };
-        if !record.deleting {
-            self.commit_record(arn, MachineRecord { deleting: true, ..(*record).clone() })?;
+        let Some(entry) = self.entry(arn) else { return Ok(false) };
+        if !entry.record.deleting {
+            let mut entry = (*entry).clone();
+            entry.record.deleting = true;
+            self.commit(arn, entry, WriteBatch::new())?;
         }
         Ok(true)
     }
 
-    /// Removes a machine that is being deleted. Its revisions stay for the executions that refer to them.
+    /// Removes a machine that is being deleted, with its versions and aliases. Its revisions stay for the executions that refer to them.
     pub fn finish_delete(&self, arn: &str) -> Result<(), MachinesError> {
         let _changing = self.begin_change();
-        if !self.entry(arn).is_some_and(|record| record.deleting) {
-            return Ok(());
-        }
+        let Some(entry) = self.entry(arn).filter(|entry| entry.record.deleting) else { return Ok(()) };
         let mut batch = WriteBatch::new();
         batch.delete(&self.machines, arn);
+        for number in entry.versions.keys() {
+            batch.delete(&self.versions, version_key(arn, *number));
+        }
+        for alias in entry.aliases.iter() {
+            batch.delete(&self.aliases, alias_key(arn, &alias.name));
+        }
         self.store.commit(batch)?;
         self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(arn);
         Ok(())
@@ -341,18 +439,26 @@ impl Machines {
     /// The machines whose deletion has begun and not finished, perhaps before a crash.
     #[must_use]
     pub fn deleting(&self) -> Vec<Arc<str>> {
-        self.read_entries().iter().filter(|(_, record)| record.deleting).map(|(arn, _)| arn.clone()).collect()
+        self.read_entries().iter().filter(|(_, e)| e.record.deleting).map(|(arn, _)| arn.clone()).collect()
     }
 
     /// The machine `arn` with its current revision; `None` where there is none.
     pub fn describe(&self, arn: &str) -> Result<Option<MachineDescription>, MachinesError> {
-        let Some(record) = self.entry(arn) else { return Ok(None) };
-        let Some(revision) = self.load_revision(record.revision)? else {
-            let reason = format!("its revision {} is missing", record.revision);
-            return Err(MachinesError::Record { what: arn.to_owned(), reason });
-        };
-        let status = if record.deleting { MachineStatus::Deleting } else { MachineStatus::Active };
-        Ok(Some(MachineDescription { status, created_ms: record.created_ms, revision }))
+        let Some(entry) = self.entry(arn) else { return Ok(None) };
+        let revision = self.present_revision(arn, entry.record.revision)?;
+        Ok(Some(MachineDescription {
+            status: entry.status(),
+            created_ms: entry.record.created_ms,
+            revision,
+        }))
+    }
+
+    /// A revision that a record of the machine `arn` names.
+    fn present_revision(&self, arn: &str, key: u64) -> Result<Arc<MachineRevision>, MachinesError> {
+        self.load_revision(key)?.ok_or_else(|| {
+            let reason = format!("its revision {key} is missing");
+            MachinesError::Record { what: arn.to_owned(), reason }
+        })
     }
 
     /// Up to `limit` machines in the order of their ARNs, those after the ARN `after`.
@@ -362,11 +468,11 @@ impl Machines {
         self.read_entries()
             .range::<str, _>((start, Bound::Unbounded))
             .take(limit)
-            .map(|(arn, record)| MachineSummary {
+            .map(|(arn, entry)| MachineSummary {
                 arn: arn.clone(),
-                name: record.name.clone(),
-                express: record.express,
-                created_ms: record.created_ms,
+                name: entry.record.name.clone(),
+                express: entry.record.express,
+                created_ms: entry.record.created_ms,
             })
             .collect()
     }
@@ -374,7 +480,7 @@ impl Machines {
     /// The tags of a machine in the order in which they were set; `None` where there is no such machine.
     #[must_use]
     pub fn tags(&self, arn: &str) -> Option<Vec<(String, String)>> {
-        self.entry(arn).map(|record| record.tags.clone())
+        self.entry(arn).map(|entry| entry.record.tags.clone())
     }
 
     /// Adds tags, or gives new values to those that are there.
@@ -445,52 +551,49 @@ impl Machines {
         let Some(old) = self.entry(arn) else {
             return Err(TagMachineError::DoesNotExist { arn: arn.to_owned() });
         };
-        let mut record = (*old).clone();
-        change(&mut record.tags);
-        if record.tags.len() > TAGS_MAX {
+        let mut entry = (*old).clone();
+        change(&mut entry.record.tags);
+        if entry.record.tags.len() > TAGS_MAX {
             return Err(TagMachineError::TooManyTags);
         }
-        if record.tags != old.tags {
-            self.commit_record(arn, record)?;
+        if entry.record.tags != old.record.tags {
+            self.commit(arn, entry, WriteBatch::new())?;
         }
         Ok(())
     }
 
-    /// Makes a new revision and the record that points to it durable, then visible.
+    /// Makes a new revision, the record that points to it and what is in `batch` durable, then visible.
     fn commit_revision(
         &self,
         next_key: &mut u64,
-        record: MachineRecord,
+        entry: Entry,
         revision: MachineRevision,
+        mut batch: WriteBatch,
     ) -> Result<(), MachinesError> {
         let following = *next_key + 1;
-        let mut batch = WriteBatch::new();
         batch.put(&self.machines, NEXT_KEY, record::key_bytes(following));
-        batch.put(&self.machines, revision.machine_arn.as_bytes(), record.to_bytes());
         batch.put(&self.revisions, revision.key.to_be_bytes(), RevisionRecord::of(&revision).to_bytes());
-        self.store.commit(batch)?;
+        self.commit(&revision.machine_arn, entry, batch)?;
         *next_key = following;
-        let arn = revision.machine_arn.clone();
         self.lock_cache().insert(Arc::new(revision));
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(arn, Arc::new(record));
         Ok(())
     }
 
-    fn commit_record(&self, arn: &str, record: MachineRecord) -> Result<(), MachinesError> {
-        let mut batch = WriteBatch::new();
-        batch.put(&self.machines, arn, record.to_bytes());
+    /// Makes a machine's record and what is in `batch` durable, then visible.
+    fn commit(&self, arn: &str, entry: Entry, mut batch: WriteBatch) -> Result<(), MachinesError> {
+        batch.put(&self.machines, arn, entry.record.to_bytes());
         self.store.commit(batch)?;
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(arn.into(), Arc::new(record));
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(arn.into(), Arc::new(entry));
         Ok(())
     }
 
-    fn entry(&self, arn: &str) -> Option<Arc<MachineRecord>> {
+    fn entry(&self, arn: &str) -> Option<Arc<Entry>> {
         self.read_entries().get(arn).cloned()
     }
 
     // A panic elsewhere leaves these maps whole: every change of them is one insertion or removal.
 
-    fn read_entries(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Arc<str>, Arc<MachineRecord>>> {
+    fn read_entries(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Arc<str>, Arc<Entry>>> {
         self.entries.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -501,6 +604,33 @@ impl Machines {
     fn begin_change(&self) -> MutexGuard<'_, u64> {
         self.next_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The machine's own ARN and the qualifier after it: a version's number or an alias's name.
+fn split_qualifier(arn: &str) -> (&str, Option<&str>) {
+    match arn.match_indices(':').nth(6) {
+        Some((colon, _)) => (&arn[..colon], Some(&arn[colon + 1..])),
+        None => (arn, None),
+    }
+}
+
+fn read_versions(versions: &Keyspace, arn: &str) -> Result<BTreeMap<u64, VersionRecord>, MachinesError> {
+    let mut found = BTreeMap::new();
+    let prefix = alias_key(arn, "");
+    for pair in versions.prefix(&prefix) {
+        let (key, bytes) = pair?;
+        found.insert(record::read_key(&key[prefix.len()..])?, VersionRecord::read(arn, &bytes)?);
+    }
+    Ok(found)
+}
+
+fn read_aliases(aliases: &Keyspace, arn: &str) -> Result<Vec<Arc<AliasRecord>>, MachinesError> {
+    let mut found = Vec::new();
+    for pair in aliases.prefix(&alias_key(arn, "")) {
+        found.push(Arc::new(AliasRecord::read(arn, &pair?.1)?));
+    }
+    found.sort_by_key(|alias| alias.number);
+    Ok(found)
 }
 
 fn changed(new: Option<String>, old: &Arc<str>) -> Arc<str> {

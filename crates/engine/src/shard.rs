@@ -195,27 +195,51 @@ impl Shard {
         self.commit();
         loop {
             self.advance_clock();
-            match inbox.recv_timeout(self.sleep()) {
-                Ok(first) => {
-                    self.advance_clock();
-                    let mut next = Some(first);
-                    let mut handled = 0;
-                    while let Some(message) = next {
-                        if matches!(message, Message::Shutdown) {
-                            self.commit();
-                            return;
-                        }
-                        self.handle(message);
-                        handled += 1;
-                        next = if handled < ROUND_MESSAGES_MAX { inbox.try_recv().ok() } else { None };
-                    }
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => self.advance_clock(),
+            let first = match inbox.recv_timeout(self.sleep()) {
+                Ok(first) => Some(first),
+                Err(mpsc::RecvTimeoutError::Timeout) => None,
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            };
+            if self.round(first, inbox, ROUND_MESSAGES_MAX).is_none() {
+                return;
             }
-            self.fire_timers();
-            self.commit();
         }
+    }
+
+    /// Handles `first` and what else is in the inbox, fires what is due, and hands what happened to the store. Says
+    /// how many messages and timers there were; `None` when the engine stops.
+    pub(crate) fn round(
+        &mut self,
+        first: Option<Message>,
+        inbox: &mpsc::Receiver<Message>,
+        messages_max: usize,
+    ) -> Option<usize> {
+        self.advance_clock();
+        let mut handled = 0;
+        let mut next = first.or_else(|| inbox.try_recv().ok());
+        while let Some(message) = next {
+            if matches!(message, Message::Shutdown) {
+                self.commit();
+                return None;
+            }
+            self.handle(message);
+            handled += 1;
+            next = if handled < messages_max { inbox.try_recv().ok() } else { None };
+        }
+        let fired = self.fire_timers();
+        self.commit();
+        Some(handled + fired)
+    }
+
+    pub(crate) fn next_due_ms(&self) -> Option<i64> {
+        self.timers.first().map(|(due_ms, _)| *due_ms)
+    }
+
+    /// The executions in memory, in the order of their starts.
+    pub(crate) fn executions(&self) -> Vec<(ExecutionKey, &Execution)> {
+        let mut executions: Vec<_> = self.live.iter().map(|(key, live)| (*key, &live.execution)).collect();
+        executions.sort_unstable_by_key(|(key, _)| *key);
+        executions
     }
 
     fn advance_clock(&mut self) {
@@ -454,9 +478,9 @@ impl Shard {
         }
     }
 
-    /// Fires what is due, in due order.
-    fn fire_timers(&mut self) {
-        for _ in 0..ROUND_TIMERS_MAX {
+    /// Fires what is due, in due order; says how many there were.
+    fn fire_timers(&mut self) -> usize {
+        for fired in 0..ROUND_TIMERS_MAX {
             match self.timers.first().copied() {
                 Some((due_ms, key)) if due_ms <= self.now_ms => {
                     self.timers.pop_first();
@@ -466,9 +490,10 @@ impl Shard {
                     self.command(key, Command::Tick);
                     self.set_timer(key);
                 }
-                _ => return,
+                _ => return fired,
             }
         }
+        ROUND_TIMERS_MAX
     }
 
     fn moment(&mut self) -> Moment {
@@ -478,7 +503,7 @@ impl Shard {
     }
 
     /// Hands the round to the store. Its releases follow once it is durable; the shard goes on meanwhile.
-    fn commit(&mut self) {
+    pub(crate) fn commit(&mut self) {
         if self.batch.is_empty() && self.releases.is_empty() {
             return;
         }

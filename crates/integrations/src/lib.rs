@@ -26,4 +26,4 @@ mod task;
 pub use endpoint::{Credentials, Endpoint, EndpointError, Endpoints, HttpService};
 pub use runner::Integrations;
 pub use support::{Unsupported, supports};
-pub use task::{TaskOutcome, TaskRequest, TaskRunner};
+pub use task::{Host, Progress, TaskHost, TaskOutcome, TaskRequest, TaskRunner};

@@ -6,20 +6,27 @@ use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::task::Poll;
+use std::time::Duration;
 
 use stepwell_asl::payload::Payload;
-use stepwell_asl::program::{Resource, ResourceKind};
+use stepwell_asl::program::{IntegrationPattern, Resource, ResourceKind};
 use stepwell_aws::{BoxFuture, Service};
+use tokio::sync::Notify;
 
 use crate::catalog;
+use crate::catalog::STATES;
 use crate::failure::Failure;
 use crate::parameters::{self, Api};
-use crate::services;
+use crate::services::{self, nested};
 use crate::support::supports;
-use crate::task::{TaskOutcome, TaskRequest, TaskRunner};
+use crate::task::{Progress, TaskOutcome, TaskRequest, TaskRunner};
 
 /// Largest result of a task in bytes of its JSON text. Source: quota "Maximum input or output size".
 const RESULT_BYTES_MAX: usize = 262_144;
+
+/// How long a task waits for Step Functions itself: it exists only after the engine, which may have dispatched what a
+/// crash left behind by then.
+const STATES_ARRIVAL_MAX: Duration = Duration::from_secs(10);
 
 /// Runs tasks against the services registered with it.
 ///
@@ -28,6 +35,8 @@ const RESULT_BYTES_MAX: usize = 262_144;
 #[derive(Default)]
 pub struct Integrations {
     services: RwLock<BTreeMap<String, Registered>>,
+    /// Told of each registration.
+    arrived: Notify,
 }
 
 enum Registered {
@@ -67,21 +76,24 @@ impl Integrations {
 
     fn insert(&self, name: String, service: Registered) {
         self.services.write().unwrap_or_else(PoisonError::into_inner).insert(name, service);
+        self.arrived.notify_waiters();
     }
 
     async fn attempt(&self, request: &TaskRequest) -> Result<Payload, Failure> {
         supports(&request.resource).map_err(|unsupported| Failure::runtime(unsupported.to_string()))?;
         let result = match Target::of(&request.resource.kind) {
             Some(Target::Function) => {
-                services::lambda::call_function(&*self.required("lambda", request)?, request).await?
+                services::lambda::call_function(&*self.required("lambda", request).await?, request).await?
             }
             Some(Target::Sdk { service, api }) => {
-                services::aws_sdk::call(&*self.required(service.registry, request)?, service, api, request)
-                    .await?
+                let names = service;
+                let service = self.required(names.registry, request).await?;
+                services::aws_sdk::call(&*service, names, api, request).await?
             }
-            Some(Target::Optimized(api)) => {
-                services::call(&*self.required(api.resource_type, request)?, api, request).await?
-            }
+            Some(Target::Optimized(api)) => match sync_pattern(&request.resource) {
+                Some(pattern) => self.job(api, request, pattern).await?,
+                None => self.optimized(api, request).await?,
+            },
             // `supports` has refused it.
             None => {
                 return Err(Failure::runtime(format!(
@@ -93,8 +105,31 @@ impl Integrations {
         within_limit(result, &request.resource)
     }
 
-    fn required(&self, name: &str, request: &TaskRequest) -> Result<Arc<dyn Service>, Failure> {
-        self.service(name).ok_or_else(|| {
+    async fn optimized(&self, api: &Api, request: &TaskRequest) -> Result<Payload, Failure> {
+        services::call(&*self.required(api.resource_type, request).await?, api, request).await
+    }
+
+    /// Begins a job, unless it is begun, and waits for its end. Only nested executions are such jobs ([`supports`]).
+    async fn job(
+        &self,
+        api: &Api,
+        request: &TaskRequest,
+        pattern: IntegrationPattern,
+    ) -> Result<Payload, Failure> {
+        let submitted = match &request.progress {
+            Progress::Submitted(answer) => answer.clone(),
+            Progress::New | Progress::Again => {
+                let answer = self.optimized(api, request).await?;
+                request.host.submitted(answer.clone());
+                answer
+            }
+        };
+        nested::wait(self, request, &submitted, pattern).await
+    }
+
+    async fn required(&self, name: &str, request: &TaskRequest) -> Result<Arc<dyn Service>, Failure> {
+        let service = if name == STATES.registry { self.states().await } else { self.service(name) };
+        service.ok_or_else(|| {
             let variable = catalog::registered(name).map_or("", |s| s.endpoint_variable);
             Failure::runtime(format!(
                 "The resource '{}' needs the service '{name}', which is neither embedded nor configured: start the \
@@ -102,6 +137,37 @@ impl Integrations {
                 request.resource.arn
             ))
         })
+    }
+
+    /// Step Functions, as soon as it is there.
+    async fn states(&self) -> Option<Arc<dyn Service>> {
+        let arrival = async {
+            loop {
+                let mut arrived = pin!(self.arrived.notified());
+                // Before looking, so that no arrival falls between.
+                arrived.as_mut().enable();
+                if let Some(service) = self.service(STATES.registry) {
+                    return service;
+                }
+                arrived.await;
+            }
+        };
+        tokio::time::timeout(STATES_ARRIVAL_MAX, arrival).await.ok()
+    }
+
+    async fn stop_job(&self, request: &TaskRequest) {
+        if sync_pattern(&request.resource).is_none() {
+            return;
+        }
+        let Some(Target::Optimized(api)) = Target::of(&request.resource.kind) else { return };
+        let execution = match &request.progress {
+            Progress::Submitted(answer) => nested::execution_arn(answer).map(str::to_owned),
+            // The start may have been on its way.
+            Progress::New | Progress::Again => services::states::own_execution(api, request),
+        };
+        if let Some(execution) = execution {
+            nested::stop(self, &execution).await;
+        }
     }
 }
 
@@ -122,6 +188,14 @@ impl TaskRunner for Integrations {
                     tracing::debug!(attempt = %request.attempt_id, error = %failure.error, "task failed");
                     failure.into_outcome()
                 }
+            }
+        })
+    }
+
+    fn give_up(&self, request: TaskRequest) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if without_panic(self.stop_job(&request)).await.is_none() {
+                tracing::error!(attempt = %request.attempt_id, "stopping what a task began panicked");
             }
         })
     }
@@ -162,6 +236,16 @@ impl<'a> Target<'a> {
                 }
             }
         }
+    }
+}
+
+/// `.sync` or `.sync:2`, where the resource has one of them.
+fn sync_pattern(resource: &Resource) -> Option<IntegrationPattern> {
+    match &resource.kind {
+        ResourceKind::Service { pattern, .. } => {
+            matches!(pattern, IntegrationPattern::Sync | IntegrationPattern::Sync2).then_some(*pattern)
+        }
+        ResourceKind::LambdaFunction | ResourceKind::Activity => None,
     }
 }
 

@@ -30,16 +30,16 @@ pub fn supports(resource: &Resource) -> Result<(), Unsupported> {
 fn reason(kind: &ResourceKind) -> Option<String> {
     match kind {
         ResourceKind::LambdaFunction => None,
-        ResourceKind::Activity => Some("activities are not available yet".to_owned()),
+        ResourceKind::Activity => Some("activities are not called, their workers poll".to_owned()),
         ResourceKind::Service { resource_type, api, pattern, .. } => {
             match resource_type.strip_prefix("aws-sdk:") {
                 Some(service) if catalog::sdk_resource(service).is_none() => {
                     let names: Vec<_> = catalog::SERVICES.iter().map(|s| s.sdk_resource).collect();
                     Some(format!("the AWS SDK integrations it has are {}", names.join(", ")))
                 }
-                Some(_) => unserved_pattern(*pattern, SDK_PATTERNS),
+                Some(_) => missing_pattern(*pattern, SDK_PATTERNS),
                 None => match optimized(resource_type, api) {
-                    Some(api) => unserved_pattern(*pattern, api.patterns),
+                    Some(api) => missing_pattern(*pattern, api.patterns),
                     None => {
                         let names: Vec<_> =
                             apis().iter().map(|a| format!("{}:{}", a.resource_type, a.api)).collect();
@@ -51,19 +51,16 @@ fn reason(kind: &ResourceKind) -> Option<String> {
     }
 }
 
-/// `existing` are the patterns that AWS has for the API.
-fn unserved_pattern(pattern: IntegrationPattern, existing: &[IntegrationPattern]) -> Option<String> {
+/// `existing` are the patterns that AWS has for the API; all of them are served.
+fn missing_pattern(pattern: IntegrationPattern, existing: &[IntegrationPattern]) -> Option<String> {
     let suffix = match pattern {
-        IntegrationPattern::RequestResponse => return None,
+        _ if existing.contains(&pattern) => return None,
+        IntegrationPattern::RequestResponse => "request-response",
         IntegrationPattern::Sync => ".sync",
         IntegrationPattern::Sync2 => ".sync:2",
         IntegrationPattern::WaitForTaskToken => ".waitForTaskToken",
     };
-    Some(if existing.contains(&pattern) {
-        format!("the service integration pattern {suffix} is not available yet, only request-response is")
-    } else {
-        format!("this integration has no pattern {suffix}, on AWS either")
-    })
+    Some(format!("this integration has no pattern {suffix}, on AWS either"))
 }
 
 #[cfg(test)]
@@ -97,11 +94,13 @@ mod tests {
                 service("aws-sdk:s3", "getObject", RequestResponse),
                 Some("AWS SDK integrations it has are lambda,"),
             ),
-            (service("states", "startExecution", Sync), Some("pattern .sync is")),
-            (service("states", "startExecution", Sync2), Some("pattern .sync:2 is")),
+            (service("states", "startExecution", Sync), None),
+            (service("states", "startExecution", Sync2), None),
             (service("dynamodb", "getItem", Sync), Some("no pattern .sync, on AWS")),
-            (service("aws-sdk:sqs", "sendMessage", WaitForTaskToken), Some("not available yet")),
-            (service("sqs", "sendMessage", WaitForTaskToken), Some("pattern .waitForTaskToken is")),
+            (service("dynamodb", "getItem", WaitForTaskToken), Some("no pattern .waitForTaskToken, on AWS")),
+            (service("aws-sdk:sqs", "sendMessage", Sync), Some("no pattern .sync, on AWS")),
+            (service("aws-sdk:sqs", "sendMessage", WaitForTaskToken), None),
+            (service("sqs", "sendMessage", WaitForTaskToken), None),
         ];
         for (resource, expected) in cases {
             match (supports(&resource), expected) {

@@ -225,11 +225,7 @@ async fn what_cannot_run_says_why() {
     let service = fake("dynamodb", |_| Ok(Reply::empty()));
     let cases = [
         ("arn:aws:states:::sns:publish", r#"{"Message":"m"}"#, "--endpoint sns=URL"),
-        (
-            "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-            "{}",
-            "pattern .waitForTaskToken is not available yet",
-        ),
+        ("arn:aws:states:::dynamodb:getItem.waitForTaskToken", "{}", "has no pattern .waitForTaskToken"),
         ("arn:aws:states:::ecs:runTask.sync", "{}", "'arn:aws:states:::ecs:runTask.sync' is not supported"),
         (
             "arn:aws:states:::dynamodb:getItem",

@@ -114,8 +114,7 @@ impl Surroundings<'_> {
                     context: OnceCell::new(),
                     ..*self
                 };
-                let effective = map.input_path.apply(&visit.input.payload, &surroundings).ok()?;
-                let items = crate::states::map::items(map, effective.value(), &surroundings).ok()?;
+                let (_, items) = crate::states::map::items(&surroundings, state, map).ok()?;
                 let value = items.get(parent.index as usize)?.clone();
                 return Some(Item { index: parent.index, value });
             }

@@ -4,10 +4,11 @@ use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use stepwell_asl::environment::StatesError;
+use stepwell_asl::jsonata::QueryFailure;
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{Program, State, StateKind};
 
-use crate::command::{Command, Decision, Effect, Moment, TaskReply};
+use crate::command::{Command, Decision, Effect, Moment};
 use crate::context::Surroundings;
 use crate::event::{EventDetails, HistoryEvent, PrivateRecord, Record, StateType, Stored, ThreadId};
 use crate::execution::{DueWhat, Execution, ExecutionStatus, Position};
@@ -43,6 +44,8 @@ pub fn decide(program: &Program, execution: &mut Execution, command: Command, mo
 pub(crate) enum Stop {
     /// The state fails with an error of the language.
     Failed(StatesError),
+    /// A JSONata expression fails.
+    Query(QueryFailure),
     /// The execution is over: the history is full.
     Over,
 }
@@ -206,8 +209,17 @@ impl<'a> Deciding<'a> {
     fn settle(&mut self, thread: ThreadId, mut done: Result<(), Stop>) {
         // Recovering can fail in its turn (a catcher's ResultPath that does not fit), but only once.
         for may_recover in [true, false] {
-            let Err(Stop::Failed(error)) = done else { return };
+            let (error, query) = match done {
+                Err(Stop::Failed(error)) => (error, None),
+                Err(Stop::Query(failure)) => (failure.error, Some(failure.location)),
+                Ok(()) | Err(Stop::Over) => return,
+            };
             let cause: Arc<str> = self.cause_text(thread, &error).into();
+            if let Some(location) = query
+                && self.evaluation_failed(thread, location, error.error, &cause).is_err()
+            {
+                return;
+            }
             let (error, cause) = (Some(Arc::from(error.error)), cut_cause(Some(cause)));
             let program = self.program;
             let visited =
@@ -223,6 +235,24 @@ impl<'a> Deciding<'a> {
                 }
             }
         }
+    }
+
+    fn evaluation_failed(
+        &mut self,
+        thread: ThreadId,
+        location: Option<String>,
+        error: &'static str,
+        cause: &Arc<str>,
+    ) -> Result<(), Stop> {
+        let visit = self.execution.threads.get(&thread).and_then(|t| t.visit());
+        let Some(state) = visit.map(|visit| self.program.state(visit.state).name.clone()) else {
+            return Ok(());
+        };
+        let location = location.map(Arc::from);
+        self.emit(
+            thread,
+            EventDetails::EvaluationFailed { state, location, error: error.into(), cause: cause.clone() },
+        )
     }
 
     /// The chain `thread` fails: the execution with it, or the Parallel or Map state whose branch or iteration it is.

@@ -370,7 +370,6 @@ impl Thread {
         }
     }
 
-
     pub(crate) fn children_mut(&mut self) -> Option<&mut Children> {
         match &mut self.visit_mut()?.activity {
             Activity::Children(children) => Some(children),

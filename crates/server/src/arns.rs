@@ -51,6 +51,19 @@ pub(crate) fn standard_execution(arn: &str) -> Result<(), Fault> {
     }
 }
 
+/// Refuses what is not the ARN of an activity.
+pub(crate) fn activity(arn: &str) -> Result<(), Fault> {
+    match parts(arn)?.0 {
+        "activity" => Ok(()),
+        other => Err(wrong_type(other)),
+    }
+}
+
+/// Whether this is the ARN of an activity.
+pub(crate) fn is_activity(arn: &str) -> bool {
+    activity(arn).is_ok()
+}
+
 /// Type and rest of the resource part.
 fn parts(arn: &str) -> Result<(&str, &str), Fault> {
     let parsed = parse(arn)?;

@@ -90,6 +90,14 @@ pub(crate) fn invalid_execution_input(detail: &str) -> Fault {
     service("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{detail}'"))
 }
 
+pub(crate) fn invalid_output(detail: &str) -> Fault {
+    service("InvalidOutput", format!("Invalid Output: '{detail}'"))
+}
+
+pub(crate) fn activity_does_not_exist(arn: &str) -> Fault {
+    service("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'"))
+}
+
 pub(crate) fn resource_not_found(arn: &str) -> Fault {
     let mut fault = service("ResourceNotFound", format!("Resource not found: '{arn}'"));
     fault.members.insert("resourceName".into(), Value::from(arn));

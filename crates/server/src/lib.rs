@@ -27,6 +27,7 @@ mod names;
 mod page;
 mod serve;
 mod states;
+mod stopping;
 mod wire;
 
 pub use app::{Answer, App, AppBuilder, AuthCheck, HealthCheck, RestService};

@@ -52,3 +52,5 @@ pub(crate) const TOKEN_VALIDITY_MS: i64 = 24 * 60 * 60 * 1000;
 pub(crate) const DELETION_WAIT: Duration = Duration::from_secs(2);
 /// Pause before a request that the engine turned away for load is tried again, where nobody else would.
 pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(50);
+/// How long GetActivityTask waits for a task. Source: API reference, GetActivityTask.
+pub(crate) const ACTIVITY_POLL: Duration = Duration::from_secs(60);

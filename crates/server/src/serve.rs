@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{Answer, App};
 use crate::limits::{DISCARD_TIMEOUT, DISCARDED_BYTES_MAX, Limits};
-use crate::wire;
+use crate::{stopping, wire};
 
 /// Pause after a failed accept; the usual cause, too many open files, does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -101,10 +101,10 @@ async fn connection(
     // Answers are one write; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn({
-        let port = port.clone();
+        let (port, stopped) = (port.clone(), stopped.clone());
         move |request| {
-            let port = port.clone();
-            async move { Ok::<_, Infallible>(port.answer(request).await) }
+            let (port, stopped) = (port.clone(), stopped.clone());
+            async move { Ok::<_, Infallible>(stopping::tell(stopped, port.answer(request)).await) }
         }
     });
     let mut connection = pin!(

@@ -1,12 +1,14 @@
 //! The keyed store: named keyspaces of byte keys and values, atomic batches, and one writer thread that turns all
-//! batches waiting at a moment into one durable write.
+//! batches waiting at a moment into one durable write. What lies on disk, and how, is the [`Backend`]'s.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use fjall::{Database, KeyspaceCreateOptions, PersistMode};
+use crate::backend::{Backend, BackendError, Change, KeyspaceId, KeyspaceReads};
+use crate::fjall_backend::FjallBackend;
 
 /// The version of what lies in a data directory. A directory of another version is refused, never converted silently.
 const FORMAT_VERSION: &str = "stepwell data directory, format 1\n";
@@ -72,7 +74,7 @@ pub enum ReadError {
         /// Which keyspace.
         keyspace: &'static str,
         /// What the database said.
-        source: fjall::Error,
+        source: BackendError,
     },
     /// What was read is not what was written.
     #[error("a value in {keyspace} cannot be understood: {reason}")]
@@ -88,7 +90,8 @@ pub enum ReadError {
 #[derive(Clone)]
 pub struct Keyspace {
     name: &'static str,
-    inner: fjall::Keyspace,
+    id: KeyspaceId,
+    reads: Arc<dyn KeyspaceReads>,
 }
 
 impl std::fmt::Debug for Keyspace {
@@ -100,12 +103,12 @@ impl std::fmt::Debug for Keyspace {
 impl Keyspace {
     /// The value under `key`.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, ReadError> {
-        self.inner.get(key).map(|v| v.map(|v| v.to_vec())).map_err(|e| self.error(e))
+        self.reads.get(key.as_ref()).map_err(|source| self.error(source))
     }
 
     /// Whether there is a value under `key`.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> Result<bool, ReadError> {
-        self.inner.contains_key(key).map_err(|e| self.error(e))
+        self.reads.contains(key.as_ref()).map_err(|source| self.error(source))
     }
 
     /// All pairs whose key begins with `prefix`, in key order; from either end.
@@ -113,8 +116,10 @@ impl Keyspace {
         &self,
         prefix: &[u8],
     ) -> impl DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), ReadError>> + use<> {
-        let name = self.name;
-        self.inner.prefix(prefix).map(move |guard| pair(name, guard))
+        let keyspace = self.name;
+        self.reads
+            .prefix(prefix)
+            .map(move |pair| pair.map_err(|source| ReadError::Storage { keyspace, source }))
     }
 
     /// All pairs with `from <= key < to`, in key order; from either end.
@@ -123,27 +128,22 @@ impl Keyspace {
         from: &[u8],
         to: &[u8],
     ) -> impl DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), ReadError>> + use<> {
-        let name = self.name;
-        let (from, to) = (from.to_vec(), to.to_vec());
+        let keyspace = self.name;
         // The engine below panics on an inverted range; an empty one is what the caller means.
-        let to = if to < from { from.clone() } else { to };
-        self.inner.range(from..to).map(move |guard| pair(name, guard))
+        self.reads
+            .range(from, to.max(from))
+            .map(move |pair| pair.map_err(|source| ReadError::Storage { keyspace, source }))
     }
 
-    fn error(&self, source: fjall::Error) -> ReadError {
+    fn error(&self, source: BackendError) -> ReadError {
         ReadError::Storage { keyspace: self.name, source }
     }
-}
-
-fn pair(keyspace: &'static str, guard: fjall::Guard) -> Result<(Vec<u8>, Vec<u8>), ReadError> {
-    let (key, value) = guard.into_inner().map_err(|source| ReadError::Storage { keyspace, source })?;
-    Ok((key.to_vec(), value.to_vec()))
 }
 
 /// Changes that become durable together or not at all. Later changes of a key win.
 #[derive(Default)]
 pub struct WriteBatch {
-    changes: Vec<(Keyspace, Vec<u8>, Option<Vec<u8>>)>,
+    changes: Vec<Change>,
 }
 
 impl WriteBatch {
@@ -155,12 +155,12 @@ impl WriteBatch {
 
     /// Sets `key` to `value`.
     pub fn put(&mut self, keyspace: &Keyspace, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.changes.push((keyspace.clone(), key.into(), Some(value.into())));
+        self.changes.push(Change { keyspace: keyspace.id, key: key.into(), value: Some(value.into()) });
     }
 
     /// Removes `key`, if it is there.
     pub fn delete(&mut self, keyspace: &Keyspace, key: impl Into<Vec<u8>>) {
-        self.changes.push((keyspace.clone(), key.into(), None));
+        self.changes.push(Change { keyspace: keyspace.id, key: key.into(), value: None });
     }
 
     /// Whether it changes nothing.
@@ -184,7 +184,7 @@ struct Job {
 }
 
 struct Shared {
-    database: Database,
+    backend: Box<dyn Backend>,
     /// Set by the first failed commit.
     failed: AtomicBool,
 }
@@ -193,15 +193,15 @@ struct Shared {
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
-    writer: Arc<Writer>,
+    writer: Arc<WriterHandle>,
 }
 
-struct Writer {
+struct WriterHandle {
     jobs: Option<mpsc::SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Drop for Writer {
+impl Drop for WriterHandle {
     fn drop(&mut self) {
         // Closing the channel lets the thread write what still waits, then end.
         drop(self.jobs.take());
@@ -248,33 +248,44 @@ impl Store {
             }
             Err(e) => return Err(io(&format_file)(e)),
         }
-        let database =
-            Database::builder(&database_dir).manual_journal_persist(true).worker_threads(2).open().map_err(
-                |source| match source {
-                    fjall::Error::Locked => OpenError::Locked { path: path.to_path_buf() },
-                    source => OpenError::Database { path: path.to_path_buf(), source },
-                },
-            )?;
-        let shared = Arc::new(Shared { database, failed: AtomicBool::new(false) });
+        let backend = FjallBackend::open(&database_dir).map_err(|source| match source {
+            fjall::Error::Locked => OpenError::Locked { path: path.to_path_buf() },
+            source => OpenError::Database { path: path.to_path_buf(), source },
+        })?;
+        Store::on(Box::new(backend)).map_err(io(path))
+    }
+
+    /// A store on `backend`, with a writer thread. Fails where no thread can be made.
+    pub fn on(backend: Box<dyn Backend>) -> std::io::Result<Store> {
+        let (mut store, mut writer) = Store::stepped(backend);
+        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(move || writer.run())?;
+        let handle = Arc::get_mut(&mut store.writer).expect("the store was not cloned yet");
+        handle.thread = Some(thread);
+        Ok(store)
+    }
+
+    /// A store on `backend` without a thread of its own: nothing is written until the caller steps the writer. For
+    /// simulations, which call only [`Store::commit_then`]; [`Store::commit`] would wait for ever.
+    #[must_use]
+    pub fn stepped(backend: Box<dyn Backend>) -> (Store, Writer) {
+        let shared = Arc::new(Shared { backend, failed: AtomicBool::new(false) });
         let (jobs, inbox) = mpsc::sync_channel(QUEUE_BATCHES_MAX);
-        let thread = std::thread::Builder::new()
-            .name("store-writer".into())
-            .spawn({
-                let shared = shared.clone();
-                move || write_loop(&shared, &inbox)
-            })
-            .map_err(io(path))?;
-        Ok(Store { shared, writer: Arc::new(Writer { jobs: Some(jobs), thread: Some(thread) }) })
+        let writer = Writer {
+            shared: shared.clone(),
+            inbox,
+            queue: VecDeque::new(),
+            waiting: Vec::new(),
+            written: Ok(false),
+            failure: None,
+        };
+        (Store { shared, writer: Arc::new(WriterHandle { jobs: Some(jobs), thread: None }) }, writer)
     }
 
     /// The keyspace `name`, made where it is absent. One owner per keyspace: names are `<crate>.<what>`.
     pub fn keyspace(&self, name: &'static str) -> Result<Keyspace, ReadError> {
-        let inner = self
-            .shared
-            .database
-            .keyspace(name, KeyspaceCreateOptions::default)
-            .map_err(|source| ReadError::Storage { keyspace: name, source })?;
-        Ok(Keyspace { name, inner })
+        let opened = self.shared.backend.keyspace(name);
+        let (id, reads) = opened.map_err(|source| ReadError::Storage { keyspace: name, source })?;
+        Ok(Keyspace { name, id, reads })
     }
 
     /// Makes `batch` durable and returns; blocks the thread meanwhile. Batches of several threads share an fsync.
@@ -306,49 +317,92 @@ impl Store {
     }
 }
 
-fn write_loop(shared: &Shared, inbox: &mpsc::Receiver<Job>) {
-    let mut failure: Option<CommitError> = None;
-    let mut waiting: Vec<Done> = Vec::new();
-    while let Ok(first) = inbox.recv() {
-        let mut group = shared.database.batch();
-        let mut next = Some(first);
-        while let Some(job) = next.take() {
-            for (keyspace, key, value) in job.batch.changes {
-                match value {
-                    Some(value) => group.insert(&keyspace.inner, key, value),
-                    None => group.remove(&keyspace.inner, key),
-                }
+/// Turns batches into durable writes: a group of them is written, then synced, then called back.
+pub struct Writer {
+    shared: Arc<Shared>,
+    inbox: mpsc::Receiver<Job>,
+    /// Taken out of the inbox, not yet written.
+    queue: VecDeque<Job>,
+    /// Written, not yet synced.
+    waiting: Vec<Done>,
+    /// How the write of those that wait went, and whether there is anything to sync.
+    written: Result<bool, CommitError>,
+    failure: Option<CommitError>,
+}
+
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("waiting", &self.waiting.len()).finish_non_exhaustive()
+    }
+}
+
+impl Writer {
+    /// Works until the store is dropped.
+    fn run(&mut self) {
+        while let Ok(first) = self.inbox.recv() {
+            self.queue.push_back(first);
+            while self.queue.len() < GROUP_BATCHES_MAX
+                && let Ok(job) = self.inbox.try_recv()
+            {
+                self.queue.push_back(job);
             }
-            waiting.push(job.done);
-            if waiting.len() < GROUP_BATCHES_MAX {
-                next = inbox.try_recv().ok();
-            }
+            self.write(GROUP_BATCHES_MAX);
+            self.sync();
         }
-        let result = match &failure {
+    }
+
+    /// How many batches wait to be written.
+    pub fn queued(&mut self) -> usize {
+        self.queue.extend(self.inbox.try_iter());
+        self.queue.len()
+    }
+
+    /// Whether a written group waits for its sync.
+    #[must_use]
+    pub fn waits_for_sync(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Writes the next batches, so many at the most, as one group. Readers see them now.
+    pub fn write(&mut self, batches_max: usize) {
+        let count = self.queue.len().min(batches_max);
+        let mut batches = Vec::with_capacity(count);
+        for Job { batch, done } in self.queue.drain(..count) {
+            batches.push(batch.changes);
+            self.waiting.push(done);
+        }
+        self.written = match &self.failure {
             Some(failure) => Err(failure.clone()),
-            None => write_group(shared, group),
+            // Answers that only wait for their turn.
+            None if batches.iter().all(Vec::is_empty) => Ok(false),
+            None => {
+                let written = self.shared.backend.write(&mut batches.into_iter().flatten());
+                written.map(|()| true).map_err(commit_error)
+            }
+        };
+    }
+
+    /// Makes the written group durable and calls its committers back.
+    pub fn sync(&mut self) {
+        let result = match std::mem::replace(&mut self.written, Ok(false)) {
+            Ok(true) => self.shared.backend.sync().map_err(commit_error),
+            other => other.map(drop),
         };
         if let Err(error) = &result
-            && failure.is_none()
+            && self.failure.is_none()
         {
             tracing::error!(reason = %error.reason, "the store failed to write; it accepts nothing more until a restart");
-            shared.failed.store(true, Ordering::Release);
-            failure = Some(error.clone());
+            self.shared.failed.store(true, Ordering::Release);
+            self.failure = Some(error.clone());
         }
-        for done in waiting.drain(..) {
+        for done in self.waiting.drain(..) {
             done(result.clone());
         }
     }
 }
 
-fn write_group(shared: &Shared, group: fjall::OwnedWriteBatch) -> Result<(), CommitError> {
-    if group.is_empty() {
-        return Ok(());
-    }
-    group
-        .commit()
-        .and_then(|()| shared.database.persist(PersistMode::SyncData))
-        .map_err(|e| CommitError { reason: e.to_string().into() })
+fn commit_error(error: BackendError) -> CommitError {
+    CommitError { reason: error.to_string().into() }
 }
 
 #[cfg(test)]

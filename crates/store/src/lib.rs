@@ -5,10 +5,12 @@
 //! [`Store::commit_then`] calls back, only after the batch is on disk; batches that wait together share one fsync.
 //! Never knows a service, a clock or the network.
 
+pub mod backend;
 mod bytes;
 mod executions;
+mod fjall_backend;
 mod journal;
 mod kv;
 
 pub use executions::{ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, Outcome};
-pub use kv::{CommitError, Keyspace, OpenError, ReadError, Store, WriteBatch};
+pub use kv::{CommitError, Keyspace, OpenError, ReadError, Store, WriteBatch, Writer};

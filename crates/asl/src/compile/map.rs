@@ -189,7 +189,7 @@ impl Compiler {
                 &["COMMA", "PIPE", "SEMICOLON", "SPACE", "TAB"],
             ),
             items_pointer: self.string(&config, "ItemsPointer"),
-            max_items: self.count(&config, "MaxItems", "MaxItemsPath", 1, ITEMS_MAX),
+            max_items: self.count(&config, "MaxItems", "MaxItemsPath", 0, ITEMS_MAX),
         })
     }
 

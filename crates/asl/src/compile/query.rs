@@ -53,6 +53,15 @@ impl Compiler {
 
     /// `Assign`, with valid names.
     pub(super) fn assign(&mut self, fields: &Fields<'_>, allowed: Allowed) -> Option<Assign> {
+        let assign = self.assign_of_catcher(fields, allowed)?;
+        for name in assign.0.names() {
+            self.note_assigned(name, &fields.at_field("Assign"), fields.span("Assign"));
+        }
+        Some(assign)
+    }
+
+    /// `Assign` of a catcher. AWS lets it set what a branch or iteration of the same state sets.
+    pub(super) fn assign_of_catcher(&mut self, fields: &Fields<'_>, allowed: Allowed) -> Option<Assign> {
         let node = fields.get("Assign")?;
         let at = fields.at_field("Assign");
         if !node.is_object() {
@@ -68,7 +77,6 @@ impl Compiler {
                 let message = format!("The variable name '{name}' is not valid");
                 self.report.schema(at.clone(), node.span, message);
             }
-            self.note_assigned(name, &at, node.span);
         }
         Some(Assign(template))
     }

@@ -94,7 +94,7 @@ impl Compiler {
         let error_equals = if fields.has("ErrorEquals") { self.error_equals(fields, is_last) } else { None };
         let result_path = self.result_path(fields);
         let output = self.query(fields, "Output", CAUGHT);
-        let assign = self.assign(fields, CAUGHT);
+        let assign = self.assign_of_catcher(fields, CAUGHT);
         let next = self.next(id, fields, "Next", siblings);
         Some(Catcher { error_equals: error_equals?, result_path, output, assign, next: next? })
     }

@@ -64,7 +64,7 @@ impl Expression {
 
     /// The variables that it reads and does not bind itself, sorted.
     #[must_use]
-    pub fn variables(&self) -> &[Arc<str>] {
+    pub fn free_variables(&self) -> &[Arc<str>] {
         &self.analysis.free_variables
     }
 }

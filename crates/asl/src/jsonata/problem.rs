@@ -34,10 +34,10 @@ impl ExpressionProblem {
             }
             other => {
                 let text = other.to_string();
-                if jsonata_core::evaluator::error_code_prefix(&text).is_some() {
-                    text[6..].trim_start().to_owned()
-                } else {
-                    text
+                let text = text.strip_prefix("Invalid syntax: ").unwrap_or(&text);
+                match jsonata_core::evaluator::error_code_prefix(text) {
+                    Some(code) => text[code.len() + 1..].trim_start().to_owned(),
+                    None => text.to_owned(),
                 }
             }
         };

@@ -132,7 +132,7 @@ impl Expression {
             max_sequence_length: Some(SEQUENCE_MAX),
         };
         let failed = |error: jsonata_core::evaluator::EvaluatorError| {
-            QueryFailure::evaluation(self.text(), location, error.message())
+            QueryFailure::evaluation(self.text(), location, &aws_text(error.message()))
         };
         let mut evaluator = Evaluator::with_options(scope.context_for(self), options);
         let seed = if self.analysis.needs_entropy { scope.env.random_u64() } else { 0 };
@@ -147,4 +147,25 @@ impl Expression {
             NoJson::TooMuch => QueryFailure::evaluation(self.text(), location, "The result is too large"),
         })
     }
+}
+
+/// The library's message as the reference implementation words it: without the name of what is no function, and with
+/// operators in quotes.
+fn aws_text(message: &str) -> String {
+    let without_name = "T1006: Attempted to invoke a non-function";
+    if message.starts_with(without_name) {
+        return without_name.to_owned();
+    }
+    let quoted = quote_between(message, " side of the ", " operator ");
+    quoted
+        .or_else(|| quote_between(message, " side of operator ", " must "))
+        .unwrap_or_else(|| message.to_owned())
+}
+
+/// `text` with quotes around the word between `before` and `after`.
+fn quote_between(text: &str, before: &str, after: &str) -> Option<String> {
+    let (head, rest) = text.split_once(before)?;
+    let (operator, tail) = rest.split_once(after)?;
+    let bare = !operator.is_empty() && !operator.contains([' ', '"']);
+    bare.then(|| format!("{head}{before}\"{operator}\"{after}{tail}"))
 }

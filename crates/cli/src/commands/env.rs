@@ -20,9 +20,11 @@ pub(super) async fn run(args: EnvArgs, terminal: &Terminal) -> CommandResult {
             "us-east-1".to_owned()
         }
     };
-    let exports = exports(client.url(), &region, |name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
+    let exports =
+        exports(client.url(), &region, |name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
     if args.output.json {
-        let object: Map<String, Value> = exports.into_iter().map(|(name, v)| (name.to_owned(), json!(v))).collect();
+        let object: Map<String, Value> =
+            exports.into_iter().map(|(name, v)| (name.to_owned(), json!(v))).collect();
         terminal.data(&Value::Object(object).to_string())?;
     } else {
         for (name, value) in exports {
@@ -68,7 +70,10 @@ mod tests {
     #[test]
     fn what_is_set_stays() {
         let names = |set: &[&str]| -> Vec<&str> {
-            exports("http://x:1", "us-east-1", |name| set.contains(&name)).into_iter().map(|(n, _)| n).collect()
+            exports("http://x:1", "us-east-1", |name| set.contains(&name))
+                .into_iter()
+                .map(|(n, _)| n)
+                .collect()
         };
         assert!(names(&[]).contains(&"AWS_SECRET_ACCESS_KEY"));
         assert!(!names(&["AWS_PROFILE"]).contains(&"AWS_ACCESS_KEY_ID"));

@@ -30,7 +30,8 @@ pub(super) async fn run(args: GraphArgs, terminal: &Terminal) -> CommandResult {
     };
     let program = stepwell_asl::compile_as(&text, MachineType::Standard).map_err(|diagnostics| {
         let file = args.file.as_ref().map_or_else(String::new, |path| format!(" {}", path.display()));
-        CommandError::failed(diagnostics.to_string()).hint(format!("'stepwell validate{file}' shows every problem"))
+        CommandError::failed(diagnostics.to_string())
+            .hint(format!("'stepwell validate{file}' shows every problem"))
     })?;
     let graph = Graph::from_program(&program);
     let picture = match args.format {
@@ -47,9 +48,8 @@ pub(super) async fn run(args: GraphArgs, terminal: &Terminal) -> CommandResult {
         }),
     };
     match args.output {
-        Some(path) => std::fs::write(&path, picture).map_err(|error| {
-            CommandError::unusable(format!("cannot write {}: {error}", path.display()))
-        })?,
+        Some(path) => std::fs::write(&path, picture)
+            .map_err(|error| CommandError::unusable(format!("cannot write {}: {error}", path.display())))?,
         None => terminal.data(picture.trim_end())?,
     }
     Ok(Outcome::Success)
@@ -67,7 +67,11 @@ fn select(
         0 => Err(CommandError::failed("there is no such state machine in it")),
         _ => {
             let names: Vec<_> = definitions.iter().map(|definition| definition.title.clone()).collect();
-            let error = CommandError::unusable(format!("it has {} state machines: {}", names.len(), names.join(", ")));
+            let error = CommandError::unusable(format!(
+                "it has {} state machines: {}",
+                names.len(),
+                names.join(", ")
+            ));
             Err(error.hint("choose one with --state-machine"))
         }
     }
@@ -101,4 +105,3 @@ fn statuses(visits: &Visits) -> BTreeMap<String, StateStatus> {
     };
     visits.rows().iter().map(|visit| (visit.name.clone(), status(visit.progress))).collect()
 }
-

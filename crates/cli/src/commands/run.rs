@@ -42,7 +42,9 @@ pub(super) async fn follow_one(client: &Client, arn: &str, json: bool, terminal:
     let shown = Shown { client, terminal, json, deadline: None };
     let end = shown.follow(arn).await?;
     if json {
-        terminal.data(&json!({"kind": "result", "ok": end.succeeded(), "executions": [end.as_json()]}).to_string())?;
+        terminal.data(
+            &json!({"kind": "result", "ok": end.succeeded(), "executions": [end.as_json()]}).to_string(),
+        )?;
     }
     Ok(if end.succeeded() { Outcome::Success } else { Outcome::Failure })
 }
@@ -59,7 +61,8 @@ struct Host {
 impl Host {
     /// The server that was named, else one inside this process.
     async fn choose(args: &RunArgs) -> Result<Host, CommandError> {
-        let named = if args.data_dir.is_some() { None } else { explicit_endpoint(args.endpoint_url.as_deref()) };
+        let named =
+            if args.data_dir.is_some() { None } else { explicit_endpoint(args.endpoint_url.as_deref()) };
         if let Some(url) = named {
             return Ok(Host { client: Client::new(&url)?, system: None, _scratch: None });
         }
@@ -122,7 +125,9 @@ impl Work {
         let mut items = Vec::new();
         for path in &args.path {
             items.push(match definition::read(path)? {
-                Source::Definition(definition) => Item::Definition { name: definition::machine_name(path), definition },
+                Source::Definition(definition) => {
+                    Item::Definition { name: definition::machine_name(path), definition }
+                }
                 Source::Template(_) | Source::Assembly => Item::Stacks(read_stacks(path, args)?),
             });
         }
@@ -202,8 +207,10 @@ impl Work {
             let end = uploads::deploy(client, stack, &progress).await?;
             progress.end(&end)?;
             let Ok(result) = end else { return Ok(None) };
-            let of_stack =
-                result.resources.iter().filter(|resource| resource.kind == "AWS::StepFunctions::StateMachine");
+            let of_stack = result
+                .resources
+                .iter()
+                .filter(|resource| resource.kind == "AWS::StepFunctions::StateMachine");
             machines.extend(of_stack.map(|resource| Machine {
                 name: resource.physical_id.rsplit(':').next().unwrap_or_default().to_owned(),
                 arn: resource.physical_id.clone(),
@@ -213,10 +220,17 @@ impl Work {
         Ok(Some(machines))
     }
 
-    async fn execute(&self, client: &Client, machine: &Machine, terminal: &Terminal) -> Result<End, CommandError> {
-        let described = client.states("DescribeStateMachine", json!({"stateMachineArn": machine.arn})).await?;
+    async fn execute(
+        &self,
+        client: &Client,
+        machine: &Machine,
+        terminal: &Terminal,
+    ) -> Result<End, CommandError> {
+        let described =
+            client.states("DescribeStateMachine", json!({"stateMachineArn": machine.arn})).await?;
         if described["type"].as_str().is_some_and(|kind| kind != STANDARD) {
-            let message = format!("'{}' is an Express state machine; its executions cannot be shown yet", machine.name);
+            let message =
+                format!("'{}' is an Express state machine; its executions cannot be shown yet", machine.name);
             return Err(CommandError::unusable(message));
         }
         let mut request = json!({"stateMachineArn": machine.arn, "input": self.input});
@@ -287,7 +301,11 @@ fn summarize(ends: &[End], terminal: &Terminal) {
         }
         let paint = if end.succeeded() { Paint::Good } else { Paint::Bad };
         let status = terminal.err(paint, &format!("{status:<10}"));
-        terminal.note(&format!("  {status} {:>4} events {:>10}  {machine}  {told}", end.events, time::length(end.took)));
+        terminal.note(&format!(
+            "  {status} {:>4} events {:>10}  {machine}  {told}",
+            end.events,
+            time::length(end.took)
+        ));
     }
 }
 
@@ -353,7 +371,8 @@ impl Shown<'_> {
                     "cause": "stepwell run was given a time and it is over"});
                 self.client.states("StopExecution", stop).await?;
                 if !self.json {
-                    self.terminal.note(&format!("  {}", self.terminal.err(Paint::Bad, "stopped: the time is over")));
+                    self.terminal
+                        .note(&format!("  {}", self.terminal.err(Paint::Bad, "stopped: the time is over")));
                 }
             }
         }

@@ -34,7 +34,9 @@ pub(super) async fn run(args: ServeArgs, terminal: &Terminal) -> CommandResult {
     if healthy {
         Ok(Outcome::Success)
     } else {
-        Err(CommandError::unusable("the store can no longer write, so the server has stopped; its log says why"))
+        Err(CommandError::unusable(
+            "the store can no longer write, so the server has stopped; its log says why",
+        ))
     }
 }
 
@@ -54,7 +56,8 @@ pub(super) struct Signals {
 impl Signals {
     pub(super) fn new() -> Result<Signals, CommandError> {
         let open = |kind| {
-            signal(kind).map_err(|error| CommandError::unusable(format!("signals cannot be received: {error}")))
+            signal(kind)
+                .map_err(|error| CommandError::unusable(format!("signals cannot be received: {error}")))
         };
         Ok(Signals { terminate: open(SignalKind::terminate())?, interrupt: open(SignalKind::interrupt())? })
     }

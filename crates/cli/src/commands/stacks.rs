@@ -84,7 +84,8 @@ fn show(stack: &Value, terminal: &Terminal) -> std::io::Result<()> {
     field("Created", &time::date_and_time(seconds(&stack["createdMs"])))?;
     let mut resources = table::table(&["Resource", "Type", "Status", "Physical id"]);
     for resource in stack["resources"].as_array().into_iter().flatten() {
-        resources.add_row(["logical_id", "kind", "status", "physical_id"].map(|member| text(&resource[member])));
+        resources
+            .add_row(["logical_id", "kind", "status", "physical_id"].map(|member| text(&resource[member])));
     }
     terminal.data(&format!("\n{}", table::text(&resources)))?;
     let outputs = stack["outputs"].as_array().map(Vec::as_slice).unwrap_or_default();

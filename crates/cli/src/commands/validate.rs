@@ -137,7 +137,8 @@ fn rendered(definition: &Checked, diagnostic: &Diagnostic, colours: bool) -> Str
         Severity::Warning => Level::WARNING,
     };
     // For a text that is no JSON at all, AWS's location repeats the text.
-    let location = diagnostic.location.clone().filter(|location| location.starts_with('/')).unwrap_or_default();
+    let location =
+        diagnostic.location.clone().filter(|location| location.starts_with('/')).unwrap_or_default();
     let (source, range) = match &definition.yaml {
         None => (definition.text.as_str(), Some(within(&definition.text, diagnostic))),
         Some(yaml) => (yaml.as_str(), yaml_line(yaml, &location)),
@@ -211,7 +212,8 @@ async fn in_template(file: &str, text: &str) -> Result<Vec<Checked>, CommandErro
     let failed = |reason: String| CommandError::failed(format!("{file}: {reason}"));
     let template = Template::parse(text).map_err(|error| failed(error.to_string()))?;
     let resolved =
-        parameters::resolve(&template, &placeholder_parameters(&template), &BTreeMap::new(), &NoParameters).await;
+        parameters::resolve(&template, &placeholder_parameters(&template), &BTreeMap::new(), &NoParameters)
+            .await;
     let resolved = match resolved {
         Ok(resolved) => resolved,
         Err(parameters::ParameterError::Problems(problems)) => {
@@ -241,7 +243,8 @@ async fn in_template(file: &str, text: &str) -> Result<Vec<Checked>, CommandErro
             continue;
         }
         let mut evaluator = Evaluator::new(scope, &format!("Resources/{logical_id}/Properties"));
-        let properties = evaluator.value(&resource.properties).map_err(|problem| failed(problem.to_string()))?;
+        let properties =
+            evaluator.value(&resource.properties).map_err(|problem| failed(problem.to_string()))?;
         let properties = properties.unwrap_or_default();
         if let Some(text) = definition_text(&properties) {
             let name = properties["StateMachineName"].as_str().map(str::to_owned);
@@ -298,10 +301,14 @@ impl Placeholders<'_> {
         let service = kind.split("::").nth(1)?.to_ascii_lowercase();
         Some(match kind.as_str() {
             "AWS::Lambda::Function" => self.account.arn("lambda", &format!("function:{logical_id}")),
-            "AWS::StepFunctions::StateMachine" => self.account.arn("states", &format!("stateMachine:{logical_id}")),
+            "AWS::StepFunctions::StateMachine" => {
+                self.account.arn("states", &format!("stateMachine:{logical_id}"))
+            }
             "AWS::StepFunctions::Activity" => self.account.arn("states", &format!("activity:{logical_id}")),
             "AWS::DynamoDB::Table" => self.account.arn("dynamodb", &format!("table/{logical_id}")),
-            "AWS::IAM::Role" => format!("arn:{}:iam::{}:role/{logical_id}", self.account.partition, self.account.id),
+            "AWS::IAM::Role" => {
+                format!("arn:{}:iam::{}:role/{logical_id}", self.account.partition, self.account.id)
+            }
             _ => self.account.arn(&service, logical_id),
         })
     }

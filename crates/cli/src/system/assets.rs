@@ -125,7 +125,11 @@ impl AssetStore for Assets {
         Box::pin(self.blocking(move |assets| assets.put_blocking(&bucket, &key, &content)))
     }
 
-    fn get<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
+    fn get<'a>(
+        &'a self,
+        bucket: &'a str,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, StoreError>> {
         let (bucket, key) = (bucket.to_owned(), key.to_owned());
         Box::pin(self.blocking(move |assets| assets.get_blocking(&bucket, &key)))
     }

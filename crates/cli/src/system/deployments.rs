@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use stepwell_aws::{Account, BoxFuture, Service};
 use stepwell_deploy::stack::{StackEvent, StackStore};
 use stepwell_deploy::{
-    DeployError, DeployRequest, Environment, Host, NoParameters, StackResult, StoreError, delete_stack, deploy, resume,
+    DeployError, DeployRequest, Environment, Host, NoParameters, StackResult, StoreError, delete_stack,
+    deploy, resume,
 };
 use tokio::sync::watch;
 
@@ -140,7 +141,8 @@ impl Deployments {
     /// The events of an operation from number `after` on, waiting up to `patience` for the first; `None` where there is
     /// no such operation.
     pub(crate) async fn report(&self, id: &str, after: usize, patience: Duration) -> Option<Report> {
-        let operation = self.under_way().operations.iter().find(|(own, _)| own == id).map(|(_, o)| o.clone())?;
+        let operation =
+            self.under_way().operations.iter().find(|(own, _)| own == id).map(|(_, o)| o.clone())?;
         let mut state = operation.state.subscribe();
         let news = state.wait_for(|state| state.events.len() > after || state.end.is_some());
         let _ = tokio::time::timeout(patience, news).await;

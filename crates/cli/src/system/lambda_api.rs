@@ -32,7 +32,9 @@ impl RestService for LambdaApi {
 
     fn body_bytes_max(&self, method: &Method, path: &str) -> usize {
         match rest::route(method.as_str(), path) {
-            Some(route) if matches!(route.binding.operation, "CreateFunction" | "UpdateFunctionCode") => CODE_BYTES_MAX,
+            Some(route) if matches!(route.binding.operation, "CreateFunction" | "UpdateFunctionCode") => {
+                CODE_BYTES_MAX
+            }
             _ => stepwell_server::BODY_BYTES_MAX,
         }
     }

@@ -55,7 +55,11 @@ fn not_found(message: impl Into<String>) -> Refusal {
 
 fn store_failed(error: &dyn std::error::Error) -> Refusal {
     tracing::error!(%error, "the store failed");
-    refuse(StatusCode::INTERNAL_SERVER_ERROR, "InternalFailure", "the store failed; the server's log says why")
+    refuse(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "InternalFailure",
+        "the store failed; the server's log says why",
+    )
 }
 
 impl OwnApi {
@@ -134,7 +138,11 @@ impl OwnApi {
 
     fn deploy(&self, body: &[u8]) -> Answer {
         let request: DeployRequest = serde_json::from_slice(body).map_err(|error| {
-            refuse(StatusCode::BAD_REQUEST, "SerializationException", format!("the request is not understood: {error}"))
+            refuse(
+                StatusCode::BAD_REQUEST,
+                "SerializationException",
+                format!("the request is not understood: {error}"),
+            )
         })?;
         self.begin(Order::Deploy(request))
     }

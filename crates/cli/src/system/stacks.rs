@@ -34,7 +34,10 @@ impl Stacks {
 
 fn parse(name: &[u8], value: &[u8]) -> Result<StackRecord, StoreError> {
     serde_json::from_slice(value).map_err(|error| {
-        StoreError(format!("the record of stack {} cannot be understood: {error}", String::from_utf8_lossy(name)))
+        StoreError(format!(
+            "the record of stack {} cannot be understood: {error}",
+            String::from_utf8_lossy(name)
+        ))
     })
 }
 

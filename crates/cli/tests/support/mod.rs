@@ -57,8 +57,12 @@ impl Server {
     /// Starts one on a free port and waits until it is ready.
     pub(crate) fn start(data_dir: &Path) -> Server {
         let mut command = stepwell(&["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"]);
-        let mut child =
-            command.arg(data_dir).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the server starts");
+        let mut child = command
+            .arg(data_dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
         // Passed on through the test's own output, so that a failing test shows the server's log.
@@ -94,7 +98,8 @@ impl Server {
 
     /// SIGTERM; the exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
+        let pid =
+            i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("is signalled");
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -203,7 +208,9 @@ pub(crate) fn http(
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(broken)?;
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(broken)?;
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let length = head
+        .lines()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let body = answer[end + 4..].to_vec();
     // A server that was killed in the middle of an answer has not answered.
     if length.is_some_and(|length: usize| length != body.len()) {
@@ -252,7 +259,8 @@ pub(crate) fn changed_assembly(source: &Path, directory: &Path, from: &str, to: 
 
 /// Whether the machine's Python has this module; says that the test is skipped where it has not.
 pub(crate) fn python_has(module: &str) -> bool {
-    let found = Command::new("python3").args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
+    let found =
+        Command::new("python3").args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
     let found = found.is_ok_and(|status| status.success());
     if !found {
         println!("SKIPPED: python3 has no {module}");

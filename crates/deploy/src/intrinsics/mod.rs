@@ -1,7 +1,7 @@
 //! Evaluating the functions of a template: pure, bounded in depth and in what it produces.
 //!
 //! [`Evaluator`] turns a [`Node`] into JSON against a [`Scope`]. One file for the functions that give values
-//! ([`functions`](self)), one for those that give booleans. A list or map element that is `AWS::NoValue` is left out.
+//! (`functions`), one for those that give booleans. A list or map element that is `AWS::NoValue` is left out.
 
 mod boolean;
 mod functions;

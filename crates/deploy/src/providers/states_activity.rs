@@ -46,7 +46,8 @@ impl Provider for Activity {
                 // CreateActivity is idempotent; without this question a second stack would take over the first's.
                 match cx.call("states", "DescribeActivity", json!({"activityArn": arn})).await {
                     Ok(_) => return Err(ProviderError::already_exists(self.kind(), &arn)),
-                    Err(error) if error.is_not_found() => {}
+                    // A service without activities says so to the creation, too, in words that fit better.
+                    Err(error) if error.is_not_found() || error.is_unknown_operation() => {}
                     Err(error) => return Err(error),
                 }
             }

@@ -1,7 +1,7 @@
 //! Stacks: from what they are to what a template says, with CloudFormation's statuses, events and rollback.
 //!
-//! The record ([`record`]) is saved before and after every step. [`prepare`](self) checks everything that can be
-//! checked first; [`run`](self) makes and changes resources in dependency order; [`undo`](self) rolls back, cleans up
+//! The record ([`StackRecord`]) is saved before and after every step. The module `prepare` checks everything that can be
+//! checked first; `run` makes and changes resources in dependency order; `undo` rolls back, cleans up
 //! and deletes. This file decides which of these happens when.
 //!
 //! Differences from AWS, on purpose: resources are made one after the other; a new deployment of a stack in
@@ -461,9 +461,13 @@ async fn fail(
         }
         (OnFailure::Delete, OperationKind::Create) => {
             run.stack_status(StackStatus::DeleteInProgress, Some(reason)).await?;
-            if run.delete_all().await? {
+            // Undone rather than deleted, because what was only made by this run goes even if it is to be retained
+            // "except on create".
+            if run.undo_all().await? {
                 run.stack_status(StackStatus::DeleteComplete, None).await?;
                 run.environment.stacks.delete(&run.record).await?;
+            } else {
+                run.stack_status(StackStatus::DeleteFailed, None).await?;
             }
         }
         (OnFailure::Rollback | OnFailure::Delete, kind) => {

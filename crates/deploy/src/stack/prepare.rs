@@ -242,13 +242,7 @@ fn check_references(prepared: &mut Prepared, inert_types: &[String]) -> Result<(
         }
         needs.insert(name.clone(), needed);
     }
-    for (name, output) in prepared.active_outputs() {
-        let mut found = Vec::new();
-        graph::references(&output.value, &prepared.conditions, &mut found);
-        for reference in &found {
-            checker.check(reference, &format!("Outputs/{name}/Value"), "Outputs", &mut problems);
-        }
-    }
+    check_outputs(prepared, &checker, &mut problems);
     let order = match graph::order(template, &active, &needs) {
         Ok(order) => order,
         Err(problem) => {
@@ -262,6 +256,16 @@ fn check_references(prepared: &mut Prepared, inert_types: &[String]) -> Result<(
     prepared.order = order;
     prepared.needs = needs;
     Ok(())
+}
+
+fn check_outputs(prepared: &Prepared, checker: &ReferenceChecker<'_>, problems: &mut Vec<Problem>) {
+    for (name, output) in prepared.active_outputs() {
+        let mut found = Vec::new();
+        graph::references(&output.value, &prepared.conditions, &mut found);
+        for reference in &found {
+            checker.check(reference, &format!("Outputs/{name}/Value"), "Outputs", problems);
+        }
+    }
 }
 
 fn unresolved(name: &str, section: &str) -> String {

@@ -67,7 +67,7 @@ impl<'t> Reader<'t> {
             Event::MappingStart(_, tag) => (self.map(depth)?, tag),
             Event::Alias(_) => {
                 return Err(Problem::new(
-                    "Template format error: YAML aliases are not allowed in CloudFormation templates",
+                    "Template error: YAML aliases are not allowed in CloudFormation templates",
                     "",
                     line,
                 ));

@@ -130,6 +130,43 @@ impl World {
                 self.take(&format!("machine/{}", text(input, "stateMachineArn")));
                 Ok(json!({}))
             }
+            "states:DescribeActivity" => {
+                let arn = text(input, "activityArn");
+                match self.has(&format!("activity/{arn}")) {
+                    true => Ok(json!({"activityArn": arn})),
+                    false => {
+                        Err(Fault::new("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'")))
+                    }
+                }
+            }
+            "states:CreateActivity" => {
+                let arn = account.arn("states", &format!("activity:{}", text(input, "name")));
+                self.put(format!("activity/{arn}"), input);
+                Ok(json!({"activityArn": arn}))
+            }
+            "states:DeleteActivity" => {
+                self.take(&format!("activity/{}", text(input, "activityArn")));
+                Ok(json!({}))
+            }
+            "states:PublishStateMachineVersion" => {
+                let arn = format!("{}:1", text(input, "stateMachineArn"));
+                self.put(format!("version/{arn}"), input);
+                Ok(json!({"stateMachineVersionArn": arn}))
+            }
+            "states:DeleteStateMachineVersion" => {
+                self.take(&format!("version/{}", text(input, "stateMachineVersionArn")));
+                Ok(json!({}))
+            }
+            "states:CreateStateMachineAlias" => {
+                let version = text(&input["routingConfiguration"][0], "stateMachineVersionArn");
+                let arn = version.replace(":1", &format!(":{}", text(input, "name")));
+                self.put(format!("alias/{arn}"), input);
+                Ok(json!({"stateMachineAliasArn": arn}))
+            }
+            "states:DeleteStateMachineAlias" => {
+                self.take(&format!("alias/{}", text(input, "stateMachineAliasArn")));
+                Ok(json!({}))
+            }
             "states:TagResource" | "states:UntagResource" => Ok(json!({})),
             "lambda:CreateFunction" => {
                 let name = text(input, "FunctionName");

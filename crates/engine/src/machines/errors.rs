@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stepwell_asl::Diagnostics;
 use stepwell_store::{CommitError, ReadError};
 
-use super::{MACHINES_MAX, TAGS_MAX};
+use super::{ALIASES_MAX, MACHINES_MAX, TAGS_MAX, VERSIONS_MAX};
 
 /// The store failed, or holds what cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +78,92 @@ pub enum UpdateMachineError {
         arn: String,
     },
     /// It is being deleted.
+    #[error("state machine {arn} is being deleted")]
+    Deleting {
+        /// The machine.
+        arn: Arc<str>,
+    },
+    /// A version was asked for, and there are [`VERSIONS_MAX`]. Nothing was changed.
+    #[error("a state machine has at most {VERSIONS_MAX} versions")]
+    VersionLimitExceeded,
+    /// The store failed.
+    #[error(transparent)]
+    Machines(#[from] MachinesError),
+}
+
+/// Why no version was published.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishVersionError {
+    /// No such machine.
+    #[error("state machine {arn} does not exist")]
+    DoesNotExist {
+        /// As asked for.
+        arn: String,
+    },
+    /// It is being deleted.
+    #[error("state machine {arn} is being deleted")]
+    Deleting {
+        /// The machine.
+        arn: Arc<str>,
+    },
+    /// The current revision is another than the caller thinks.
+    #[error("the current revision is {current}")]
+    OtherRevision {
+        /// Its id.
+        current: Arc<str>,
+    },
+    /// There are [`VERSIONS_MAX`].
+    #[error("a state machine has at most {VERSIONS_MAX} versions")]
+    LimitExceeded,
+    /// The store failed.
+    #[error(transparent)]
+    Machines(#[from] MachinesError),
+}
+
+/// Why a version was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteVersionError {
+    /// Aliases route to it.
+    #[error("aliases route to this version")]
+    Referenced {
+        /// Their names, in the order of their creation.
+        aliases: Vec<Arc<str>>,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Machines(#[from] MachinesError),
+}
+
+/// Why an alias was not created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateAliasError {
+    /// It routes to a version that does not exist.
+    #[error("a version that the alias routes to does not exist")]
+    VersionDoesNotExist,
+    /// The machine is being deleted.
+    #[error("state machine {arn} is being deleted")]
+    Deleting {
+        /// The machine.
+        arn: Arc<str>,
+    },
+    /// There is another alias of this name.
+    #[error("an alias of this name exists and differs")]
+    Differs,
+    /// There are [`ALIASES_MAX`].
+    #[error("a state machine has at most {ALIASES_MAX} aliases")]
+    LimitExceeded,
+    /// The store failed.
+    #[error(transparent)]
+    Machines(#[from] MachinesError),
+}
+
+/// Why an alias was not updated.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateAliasError {
+    /// There is no such alias, or no such version.
+    #[error("the alias, or a version that it shall route to, does not exist")]
+    DoesNotExist,
+    /// The machine is being deleted.
     #[error("state machine {arn} is being deleted")]
     Deleting {
         /// The machine.

@@ -7,9 +7,10 @@ pub(crate) mod aws_sdk;
 mod dynamodb;
 mod events;
 pub(crate) mod lambda;
+pub(crate) mod nested;
 mod sns;
 mod sqs;
-mod states;
+pub(crate) mod states;
 
 use serde_json::{Map, Value as Json};
 use stepwell_asl::payload::Payload;

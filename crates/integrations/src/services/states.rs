@@ -1,4 +1,4 @@
-//! `states:startExecution`, request-response: starts a nested execution and does not wait for it.
+//! `states:startExecution`, up to the answer of the start. Waiting for the nested execution is in [`super::nested`].
 //!
 //! Without a `Name` the execution is called after the attempt. So an attempt that is made again after a crash finds
 //! the execution that the first one started instead of starting a second.
@@ -16,7 +16,7 @@ use crate::convert::from_api;
 use crate::failure::Failure;
 use crate::metadata::{self, HeaderSet};
 use crate::parameters::{Api, members};
-use crate::task::TaskRequest;
+use crate::task::{Progress, TaskRequest};
 
 pub(crate) async fn start_execution(
     service: &dyn Service,
@@ -24,19 +24,36 @@ pub(crate) async fn start_execution(
     request: &TaskRequest,
 ) -> Result<Payload, Failure> {
     let members = members(api, request.parameters.value())?;
-    let own_name = (!members.contains_key("Name")).then(|| name_of_attempt(&request.attempt_id));
-    let call = Call::new(api.operation, Json::Object(input(&members, own_name.as_deref())));
+    let chosen = members.get("Name").and_then(Json::as_str);
+    let own = chosen.is_none().then(|| name_of_attempt(&request.attempt_id));
+    let call = Call::new(api.operation, Json::Object(input(&members, own.as_deref())));
     let reply = match service.call(call).await {
         Ok(reply) => reply,
-        Err(fault) => match own_name {
-            Some(name) if fault.code == "ExecutionAlreadyExists" => {
-                started_before(service, &members, &name).await.ok_or(fault)
-            }
-            _ => Err(fault),
+        Err(fault) if fault.code == "ExecutionAlreadyExists" => {
+            let started = match (&own, chosen) {
+                (Some(name), _) => started_before(service, &members, name).await,
+                // It may be the one that this attempt started before a crash.
+                (None, Some(name)) if matches!(request.progress, Progress::Again) => {
+                    started_before(service, &members, name)
+                        .await
+                        .filter(|described| has_input(described, &members))
+                }
+                _ => None,
+            };
+            started.map(start_answer).ok_or_else(|| Failure::optimized(&STATES, &fault))?
         }
-        .map_err(|fault| Failure::optimized(&STATES, &fault))?,
+        Err(fault) => return Err(Failure::optimized(&STATES, &fault)),
     };
     Ok(result(&reply))
+}
+
+/// The ARN of the execution that the attempt starts if it does; `None` where another's may have the name.
+pub(crate) fn own_execution(api: &Api, request: &TaskRequest) -> Option<String> {
+    let members = members(api, request.parameters.value()).ok()?;
+    if members.contains_key("Name") {
+        return None;
+    }
+    execution_arn(&members, &name_of_attempt(&request.attempt_id))
 }
 
 fn input(members: &Map<String, Json>, own_name: Option<&str>) -> Map<String, Json> {
@@ -45,6 +62,7 @@ fn input(members: &Map<String, Json>, own_name: Option<&str>) -> Map<String, Jso
         let name = match name.as_str() {
             "StateMachineArn" => "stateMachineArn",
             "Input" => "input",
+            "TraceHeader" => "traceHeader",
             _ => "name",
         };
         input.insert(name.to_owned(), value.clone());
@@ -63,18 +81,38 @@ fn name_of_attempt(attempt_id: &str) -> String {
     Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
 
-/// The answer that the start of this execution had, when it is over by now.
+/// The execution of that name, described.
 async fn started_before(service: &dyn Service, members: &Map<String, Json>, name: &str) -> Option<Reply> {
+    let arn = execution_arn(members, name)?;
+    let described: Result<Reply, Fault> =
+        service.call(Call::new("DescribeExecution", json!({ "executionArn": arn }))).await;
+    described.ok()
+}
+
+fn execution_arn(members: &Map<String, Json>, name: &str) -> Option<String> {
     let machine = members.get("StateMachineArn")?.as_str()?;
     let (prefix, machine) = machine.split_once(":stateMachine:")?;
     let machine = machine.split(':').next()?;
-    let arn = format!("{prefix}:execution:{machine}:{name}");
-    let described: Result<Reply, Fault> =
-        service.call(Call::new("DescribeExecution", json!({ "executionArn": arn }))).await;
-    let mut reply = described.ok()?;
-    let start_date = reply.output.get("startDate")?.clone();
-    reply.output = json!({ "executionArn": arn, "startDate": start_date });
-    Some(reply)
+    Some(format!("{prefix}:execution:{machine}:{name}"))
+}
+
+/// Whether the described execution was started with the input that these parameters give.
+fn has_input(described: &Reply, members: &Map<String, Json>) -> bool {
+    let given = members.get("Input").and_then(Json::as_str).unwrap_or("{}");
+    let found = described.output.get("input").and_then(Json::as_str);
+    found.is_some_and(|found| match (Payload::parse(found), Payload::parse(given)) {
+        (Ok(found), Ok(given)) => found == given,
+        _ => false,
+    })
+}
+
+/// The answer that the start of this execution had.
+fn start_answer(mut described: Reply) -> Reply {
+    described.output = json!({
+        "executionArn": described.output.get("executionArn"),
+        "startDate": described.output.get("startDate"),
+    });
+    described
 }
 
 /// `StartDate` in epoch milliseconds, as AWS's integration writes it.
@@ -84,10 +122,15 @@ fn result(reply: &Reply) -> Payload {
         result.push(("ExecutionArn".to_owned(), from_api(arn)));
     }
     if let Some(start_date) = reply.output.get("startDate") {
-        #[allow(clippy::cast_possible_truncation)] // Far below 2^53.
-        let milliseconds = start_date.as_f64().map(|seconds| Value::from((seconds * 1000.0).round() as i64));
-        result.push(("StartDate".to_owned(), milliseconds.unwrap_or_else(|| from_api(start_date))));
+        result.push(("StartDate".to_owned(), milliseconds(start_date)));
     }
     metadata::append(&mut result, HeaderSet::Json, reply, reply.output.to_string().as_bytes());
     sorted(result)
+}
+
+/// An instant of the API, in seconds, as the integration writes it.
+pub(super) fn milliseconds(instant: &Json) -> Value {
+    #[allow(clippy::cast_possible_truncation)] // Far below 2^53.
+    let milliseconds = instant.as_f64().map(|seconds| Value::from((seconds * 1000.0).round() as i64));
+    milliseconds.unwrap_or_else(|| from_api(instant))
 }

@@ -4,7 +4,7 @@
 
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{IntegrationPattern, Resource, ResourceKind};
-use stepwell_integrations::TaskRequest;
+use stepwell_integrations::{Host, Progress, TaskRequest};
 
 /// The resource of an ARN that the tests write.
 pub(crate) fn resource(arn: &str) -> Resource {
@@ -54,5 +54,7 @@ pub(crate) fn request(resource: Resource, parameters: &str) -> TaskRequest {
         execution_arn: "arn:aws:states:us-east-1:111111111111:execution:m:e".into(),
         state_machine_arn: "arn:aws:states:us-east-1:111111111111:stateMachine:m".into(),
         role_arn: "arn:aws:iam::111111111111:role/r".into(),
+        progress: Progress::New,
+        host: Host::default(),
     }
 }

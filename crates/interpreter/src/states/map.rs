@@ -1,13 +1,15 @@
 //! `Map` with inline iterations: one chain per item, so many at a time; their outputs, in the order of the items, are
 //! its result.
 
-use stepwell_asl::environment::{Environment, StatesError};
+use stepwell_asl::environment::StatesError;
+use stepwell_asl::jsonata::QueryFailure;
 use stepwell_asl::payload::Payload;
-use stepwell_asl::program::{CountField, Items, Map, ProcessorMode, State};
+use stepwell_asl::program::{Items, Map, ProcessorMode, State};
 use stepwell_asl::value::Value;
 
-use super::{Exit, assignments, children, place_result, target};
-use crate::context::Item;
+use super::children;
+use super::flow::{self, Leaving, Outcome, target};
+use crate::context::{Item, Surroundings};
 use crate::decide::{Deciding, Stop};
 use crate::event::{EventDetails, ThreadId};
 use crate::limits::{INLINE_MAP_CONCURRENCY_MAX, MAP_ITEMS_MAX};
@@ -25,12 +27,16 @@ pub(super) fn begin(
         )));
     }
     let surroundings = deciding.surroundings(thread, state);
-    let effective = map.input_path.apply(&super::visit(deciding, thread).input.payload, &surroundings)?;
-    let items = items(map, effective.value(), &surroundings)?;
+    let (_, items) = items(&surroundings, state, map)?;
     let concurrency = match &map.max_concurrency {
         None => 0,
-        Some(CountField::Literal(count)) => *count,
-        Some(field) => field.resolve("MaxConcurrencyPath", effective.value(), &surroundings)?,
+        Some(field) if flow::is_jsonata(state) => {
+            field.resolve_query("MaxConcurrency", &flow::scope(&surroundings))?
+        }
+        Some(field) => {
+            let effective = flow::input(&surroundings, state, &map.input_path, None, None)?;
+            field.resolve("MaxConcurrencyPath", effective.value(), &surroundings)?
+        }
     };
     drop(surroundings);
     let length = u32::try_from(items.len())
@@ -56,10 +62,7 @@ pub(super) fn go_on(
         return leave(deciding, thread, state, map);
     }
     let raw = super::visit(deciding, thread).input.clone();
-    let surroundings = deciding.surroundings(thread, state);
-    let effective = map.input_path.apply(&raw.payload, &surroundings)?;
-    let items = items(map, effective.value(), &surroundings)?;
-    drop(surroundings);
+    let (effective, items) = items(&deciding.surroundings(thread, state), state, map)?;
     while children::of(deciding, thread).may_begin_another() {
         let index = children::of(deciding, thread).next_index;
         let value = items.get(index as usize).cloned().unwrap_or_default();
@@ -67,11 +70,15 @@ pub(super) fn go_on(
             Some(template) => {
                 let mut surroundings = deciding.surroundings(thread, state);
                 surroundings.item = Some(Item { index, value });
-                Payload::from_value(template.evaluate(effective.value(), &surroundings)?)
+                Payload::from_value(if flow::is_jsonata(state) {
+                    template.evaluate_query(&flow::scope(&surroundings), "ItemSelector")?
+                } else {
+                    template.evaluate(effective.value(), &surroundings)?
+                })
             }
             None => Payload::from_value(value),
         };
-        super::check_size(&state.name, &input)?;
+        flow::check_size(&state.name, &input)?;
         let child = children::begin_next(deciding, thread, input, &[&raw]);
         deciding.emit(child, EventDetails::MapIterationStarted { name: state.name.clone(), index })?;
         if deciding.over_budget() {
@@ -81,24 +88,33 @@ pub(super) fn go_on(
     Ok(())
 }
 
-/// What a Map iterates over: the elements of an array.
-pub(crate) fn items(map: &Map, effective: &Value, env: &dyn Environment) -> Result<Vec<Value>, StatesError> {
+/// The effective input of a Map and what it iterates over: the elements of an array.
+pub(crate) fn items(
+    surroundings: &Surroundings<'_>,
+    state: &State,
+    map: &Map,
+) -> Result<(Payload, Vec<Value>), Stop> {
+    let effective = flow::input(surroundings, state, &map.input_path, None, None)?;
     let items = match &map.items {
-        Items::Input => effective.clone(),
-        Items::Path(path) => path.evaluate(effective, env).map_err(|miss| {
+        Items::Input => effective.value().clone(),
+        Items::Path(path) => path.evaluate(effective.value(), surroundings).map_err(|miss| {
             StatesError::runtime(format!("Invalid path '{}' : {}", path.text(), miss.reason()))
         })?,
-        Items::Template(template) => template.evaluate(effective, env)?,
+        Items::Template(template) => template.evaluate_query(&flow::scope(surroundings), "Items")?,
     };
-    match &items {
-        Value::Array(elements) => Ok(elements.to_vec()),
-        _ => Err(StatesError::runtime(format!(
-            "Reference path \"{}\" must point to array.",
-            match &map.items {
-                Items::Path(path) => path.text(),
-                _ => "$",
-            }
-        ))),
+    let place = match &map.items {
+        Items::Path(path) => path.text(),
+        _ => "$",
+    };
+    match (&items, &map.items) {
+        (Value::Array(elements), _) => Ok((effective, elements.to_vec())),
+        (_, Items::Template(template)) => Err(template.unexpected_type("Items", "array", &items).into()),
+        (_, Items::Input) if flow::is_jsonata(state) => {
+            let cause = format!("Map state input must be an array but was: {items}");
+            let error = StatesError { error: "States.QueryEvaluationError", cause, names_state: true };
+            Err(QueryFailure { error, location: None }.into())
+        }
+        _ => Err(StatesError::runtime(format!("Reference path \"{place}\" must point to array.")).into()),
     }
 }
 
@@ -106,14 +122,14 @@ fn leave(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State, map: &Map
     let raw = super::visit(deciding, thread).input.clone();
     deciding.emit(thread, EventDetails::MapStateSucceeded)?;
     let result = children::results(deciding, thread);
-    let surroundings = deciding.surroundings(thread, state);
-    let selected = match &map.result_selector {
-        Some(template) => Payload::from_value(template.evaluate(result.value(), &surroundings)?),
-        None => result,
+    let leaving = Leaving {
+        result_selector: map.result_selector.as_ref(),
+        result_path: &map.result_path,
+        output_path: &map.output_path,
+        output: map.output.as_ref(),
+        assign: map.assign.as_ref(),
+        next: target(map.transition),
+        location: "",
     };
-    let assigned = assignments(deciding, thread, state, map.assign.as_ref(), &selected)?;
-    let placed = place_result(&map.result_path, &raw.payload, selected)?;
-    let output = map.output_path.apply(&placed, &surroundings)?;
-    drop(surroundings);
-    Exit { output, known: &[&raw], assigned, next: target(map.transition) }.take(deciding, thread, state)
+    flow::leave(deciding, thread, state, &leaving, &Outcome::Result(result), &[&raw])
 }

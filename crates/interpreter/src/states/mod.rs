@@ -3,6 +3,7 @@
 pub(crate) mod children;
 mod choice;
 mod fail;
+mod flow;
 #[cfg(feature = "whole-language")]
 pub(crate) mod map;
 #[cfg(feature = "whole-language")]
@@ -13,16 +14,11 @@ mod succeed;
 pub(crate) mod task;
 mod wait;
 
-use std::sync::Arc;
+use stepwell_asl::program::{State, StateKind};
 
-use stepwell_asl::environment::StatesError;
-use stepwell_asl::payload::Payload;
-use stepwell_asl::program::{Assign, ResultPath, State, StateId, StateKind, Transition};
-
-use crate::decide::{Deciding, Stop, state_type};
-use crate::event::{EventDetails, Stored, ThreadId};
+use crate::decide::{Deciding, Stop};
+use crate::event::ThreadId;
 use crate::execution::{Activity, Visit};
-use crate::limits::{PAYLOAD_BYTES_MAX, VARIABLES_BYTES_MAX};
 
 /// Takes the next step of `state`, which `thread` visits.
 pub(crate) fn work(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State) -> Result<(), Stop> {
@@ -80,128 +76,4 @@ pub(crate) fn due(deciding: &mut Deciding<'_>, thread: ThreadId) -> Result<(), S
 /// The visit that `thread` makes.
 pub(crate) fn visit<'b>(deciding: &'b Deciding<'_>, thread: ThreadId) -> &'b Visit {
     deciding.execution.threads[&thread].visit().expect("a state that works is being visited")
-}
-
-/// How a state is left.
-pub(crate) struct Exit<'a> {
-    pub output: Payload,
-    /// Payloads that the journal holds already and that `output` may be.
-    pub known: &'a [&'a Stored],
-    pub assigned: Vec<(Arc<str>, Payload)>,
-    pub next: Option<StateId>,
-}
-
-impl Exit<'_> {
-    /// Leaves the state: `…StateExited`.
-    pub(crate) fn take(
-        self,
-        deciding: &mut Deciding<'_>,
-        thread: ThreadId,
-        state: &State,
-    ) -> Result<(), Stop> {
-        let output = deciding.store_unless(self.output, self.known);
-        // What the journal knows was measured when it came in.
-        if !self.known.iter().any(|k| k.payload.is_same(&output.payload)) {
-            check_size(&state.name, &output.payload)?;
-        }
-        let mut assigned = Vec::with_capacity(self.assigned.len());
-        for (name, value) in self.assigned {
-            assigned.push((name, deciding.store(value)));
-        }
-        check_variables(deciding, thread, &assigned)?;
-        let next = self.next.map(|id| deciding.program.state(id).name.clone());
-        deciding.emit(
-            thread,
-            EventDetails::StateExited {
-                state_type: state_type(state),
-                name: state.name.clone(),
-                output,
-                assigned,
-                next,
-            },
-        )
-    }
-}
-
-/// The state that a transition leads to, or none at the end.
-pub(crate) fn target(transition: Transition) -> Option<StateId> {
-    match transition {
-        Transition::Next(id) => Some(id),
-        Transition::End => None,
-    }
-}
-
-/// `States.DataLimitExceeded` where `payload` is over the limit; `whose` is the state, function or service.
-pub(crate) fn check_size(whose: &str, payload: &Payload) -> Result<(), StatesError> {
-    if payload.byte_len() <= PAYLOAD_BYTES_MAX {
-        return Ok(());
-    }
-    Err(StatesError {
-        error: "States.DataLimitExceeded",
-        cause: format!(
-            "The state/task '{whose}' returned a result with a size exceeding the maximum number of bytes service limit."
-        ),
-        names_state: false,
-    })
-}
-
-fn check_variables(
-    deciding: &Deciding<'_>,
-    thread: ThreadId,
-    assigned: &[(Arc<str>, Stored)],
-) -> Result<(), StatesError> {
-    if assigned.is_empty() {
-        return Ok(());
-    }
-    let mut sum = 0;
-    for (name, value) in assigned {
-        let bytes = value.payload.byte_len();
-        sum += bytes;
-        if bytes > PAYLOAD_BYTES_MAX || sum > PAYLOAD_BYTES_MAX {
-            return Err(StatesError::runtime(format!(
-                "The value assigned to the variable '{name}' exceeds the maximum number of bytes service limit."
-            )));
-        }
-    }
-    let kept: usize = deciding.execution.threads[&thread]
-        .variables
-        .iter()
-        .filter(|(name, _)| !assigned.iter().any(|(new, _)| new == *name))
-        .map(|(_, value)| value.payload.byte_len())
-        .sum();
-    if kept + sum > VARIABLES_BYTES_MAX {
-        return Err(StatesError::runtime(
-            "The variables of the execution exceed the maximum number of bytes service limit.",
-        ));
-    }
-    Ok(())
-}
-
-/// `result` put into the raw input by `ResultPath`.
-pub(crate) fn place_result(
-    path: &ResultPath,
-    raw_input: &Payload,
-    result: Payload,
-) -> Result<Payload, StatesError> {
-    match path {
-        ResultPath::Replace => Ok(result),
-        ResultPath::Discard => Ok(raw_input.clone()),
-        ResultPath::At(path) => {
-            path.insert(raw_input.value(), result.value().clone()).map(Payload::from_value)
-        }
-    }
-}
-
-/// The variables that `Assign` sets, with `input` as `$`.
-pub(crate) fn assignments(
-    deciding: &Deciding<'_>,
-    thread: ThreadId,
-    state: &State,
-    assign: Option<&Assign>,
-    input: &Payload,
-) -> Result<Vec<(Arc<str>, Payload)>, StatesError> {
-    let Some(Assign(template)) = assign else { return Ok(Vec::new()) };
-    let values = template.evaluate(input.value(), &deciding.surroundings(thread, state))?;
-    let members = values.as_object().map(|o| o.iter().collect::<Vec<_>>()).unwrap_or_default();
-    Ok(members.into_iter().map(|(name, value)| (name.clone(), Payload::from_value(value.clone()))).collect())
 }

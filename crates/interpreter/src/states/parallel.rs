@@ -1,9 +1,9 @@
 //! `Parallel`: its branches run side by side; their outputs, in order, are its result.
 
-use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{Parallel, State};
 
-use super::{Exit, assignments, children, place_result, target};
+use super::children;
+use super::flow::{self, Leaving, Outcome, target};
 use crate::decide::{Deciding, Stop};
 use crate::event::{EventDetails, ThreadId};
 
@@ -16,13 +16,10 @@ pub(super) fn begin(
 ) -> Result<(), Stop> {
     let raw = super::visit(deciding, thread).input.clone();
     let surroundings = deciding.surroundings(thread, state);
-    let effective = parallel.input_path.apply(&raw.payload, &surroundings)?;
-    let input = match &parallel.parameters {
-        Some(template) => Payload::from_value(template.evaluate(effective.value(), &surroundings)?),
-        None => effective,
-    };
+    let (parameters, arguments) = (parallel.parameters.as_ref(), parallel.arguments.as_ref());
+    let input = flow::input(&surroundings, state, &parallel.input_path, parameters, arguments)?;
     drop(surroundings);
-    super::check_size(&state.name, &input)?;
+    flow::check_size(&state.name, &input)?;
     deciding.emit(thread, EventDetails::ParallelStateStarted)?;
     let first = deciding.store_unless(input, &[&raw]);
     for _ in &parallel.branches {
@@ -41,14 +38,14 @@ pub(super) fn leave(
     let raw = super::visit(deciding, thread).input.clone();
     deciding.emit(thread, EventDetails::ParallelStateSucceeded)?;
     let result = children::results(deciding, thread);
-    let surroundings = deciding.surroundings(thread, state);
-    let selected = match &parallel.result_selector {
-        Some(template) => Payload::from_value(template.evaluate(result.value(), &surroundings)?),
-        None => result,
+    let leaving = Leaving {
+        result_selector: parallel.result_selector.as_ref(),
+        result_path: &parallel.result_path,
+        output_path: &parallel.output_path,
+        output: parallel.output.as_ref(),
+        assign: parallel.assign.as_ref(),
+        next: target(parallel.transition),
+        location: "",
     };
-    let assigned = assignments(deciding, thread, state, parallel.assign.as_ref(), &selected)?;
-    let placed = place_result(&parallel.result_path, &raw.payload, selected)?;
-    let output = parallel.output_path.apply(&placed, &surroundings)?;
-    drop(surroundings);
-    Exit { output, known: &[&raw], assigned, next: target(parallel.transition) }.take(deciding, thread, state)
+    flow::leave(deciding, thread, state, &leaving, &Outcome::Result(result), &[&raw])
 }

@@ -1,9 +1,9 @@
-//! `Pass`: hands its input on, changed by `Parameters`, or puts a fixed `Result` in.
+//! `Pass`: hands its input on, changed by `Parameters` or `Output`, or puts a fixed `Result` in.
 
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{Pass, State};
 
-use super::{Exit, assignments, place_result, target};
+use super::flow::{self, Leaving, Outcome, target};
 use crate::decide::{Deciding, Stop};
 use crate::event::ThreadId;
 
@@ -14,18 +14,23 @@ pub(super) fn work(
     pass: &Pass,
 ) -> Result<(), Stop> {
     let raw = super::visit(deciding, thread).input.clone();
-    let surroundings = deciding.surroundings(thread, state);
-    let effective = pass.input_path.apply(&raw.payload, &surroundings)?;
-    let result = match (&pass.result, &pass.parameters) {
-        (Some(result), _) => Payload::from_value(result.clone()),
-        (None, Some(parameters)) => {
-            Payload::from_value(parameters.evaluate(effective.value(), &surroundings)?)
+    let outcome = match &pass.result {
+        _ if flow::is_jsonata(state) => Outcome::Input(raw.payload.clone()),
+        Some(result) => Outcome::Result(Payload::from_value(result.clone())),
+        None => {
+            let surroundings = deciding.surroundings(thread, state);
+            let parameters = pass.parameters.as_ref();
+            Outcome::Result(flow::input(&surroundings, state, &pass.input_path, parameters, None)?)
         }
-        (None, None) => effective,
     };
-    let assigned = assignments(deciding, thread, state, pass.assign.as_ref(), &result)?;
-    let placed = place_result(&pass.result_path, &raw.payload, result)?;
-    let output = pass.output_path.apply(&placed, &surroundings)?;
-    drop(surroundings);
-    Exit { output, known: &[&raw], assigned, next: target(pass.transition) }.take(deciding, thread, state)
+    let leaving = Leaving {
+        result_selector: None,
+        result_path: &pass.result_path,
+        output_path: &pass.output_path,
+        output: pass.output.as_ref(),
+        assign: pass.assign.as_ref(),
+        next: target(pass.transition),
+        location: "",
+    };
+    flow::leave(deciding, thread, state, &leaving, &outcome, &[&raw])
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
-use stepwell_asl::program::{Catcher, Retrier, State, StateKind};
+use stepwell_asl::program::{Catcher, PathField, Retrier, State, StateKind};
 use stepwell_asl::value::{Object, Value};
 
-use super::{Exit, assignments, place_result};
+use super::flow::{self, Leaving, Outcome};
 use crate::decide::{Deciding, Stop};
 use crate::event::{EventDetails, PrivateRecord, ThreadId};
 use crate::retry::{Failure, delay_ms};
@@ -34,8 +34,8 @@ pub(crate) fn recover(
         StateKind::Map(_) => deciding.emit(thread, EventDetails::MapStateFailed)?,
         _ => {}
     }
-    match catch.iter().find(|catcher| failure.matches(&catcher.error_equals)) {
-        Some(catcher) => caught(deciding, thread, state, catcher, failure),
+    match catch.iter().enumerate().find(|(_, catcher)| failure.matches(&catcher.error_equals)) {
+        Some((index, catcher)) => caught(deciding, thread, state, index, catcher, failure),
         None => deciding.fail_chain(thread, failure),
     }
 }
@@ -73,6 +73,7 @@ fn caught(
     deciding: &mut Deciding<'_>,
     thread: ThreadId,
     state: &State,
+    index: usize,
     catcher: &Catcher,
     failure: Failure,
 ) -> Result<(), Stop> {
@@ -82,7 +83,15 @@ fn caught(
     members.insert("Error", text(failure.error));
     members.insert("Cause", text(failure.cause));
     let error_output = Payload::from_value(members.into());
-    let assigned = assignments(deciding, thread, state, catcher.assign.as_ref(), &error_output)?;
-    let output = place_result(&catcher.result_path, &raw.payload, error_output)?;
-    Exit { output, known: &[&raw], assigned, next: Some(catcher.next) }.take(deciding, thread, state)
+    let location = format!("Catch[{index}]/");
+    let leaving = Leaving {
+        result_selector: None,
+        result_path: &catcher.result_path,
+        output_path: &PathField::Whole,
+        output: catcher.output.as_ref(),
+        assign: catcher.assign.as_ref(),
+        next: Some(catcher.next),
+        location: &location,
+    };
+    flow::leave(deciding, thread, state, &leaving, &Outcome::Caught(error_output), &[&raw])
 }

@@ -1,8 +1,8 @@
 //! `Succeed`: the end of its chain.
 
-use stepwell_asl::program::{State, Succeed};
+use stepwell_asl::program::{ResultPath, State, Succeed};
 
-use super::Exit;
+use super::flow::{self, Leaving, Outcome};
 use crate::decide::{Deciding, Stop};
 use crate::event::ThreadId;
 
@@ -13,9 +13,16 @@ pub(super) fn work(
     succeed: &Succeed,
 ) -> Result<(), Stop> {
     let raw = super::visit(deciding, thread).input.clone();
-    let surroundings = deciding.surroundings(thread, state);
-    let effective = succeed.input_path.apply(&raw.payload, &surroundings)?;
-    let output = succeed.output_path.apply(&effective, &surroundings)?;
-    drop(surroundings);
-    Exit { output, known: &[&raw], assigned: Vec::new(), next: None }.take(deciding, thread, state)
+    let effective =
+        flow::input(&deciding.surroundings(thread, state), state, &succeed.input_path, None, None)?;
+    let leaving = Leaving {
+        result_selector: None,
+        result_path: &ResultPath::Replace,
+        output_path: &succeed.output_path,
+        output: succeed.output.as_ref(),
+        assign: None,
+        next: None,
+        location: "",
+    };
+    flow::leave(deciding, thread, state, &leaving, &Outcome::Input(effective), &[&raw])
 }

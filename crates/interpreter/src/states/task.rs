@@ -6,11 +6,14 @@
 use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
-use stepwell_asl::program::{IntegrationPattern, Resource, ResourceKind, State, StateKind, Task};
+use stepwell_asl::program::{
+    IntegrationPattern, Resource, ResourceKind, SecondsField, State, StateKind, Task,
+};
 use stepwell_asl::value::Value;
 
-use super::{Exit, assignments, check_size, place_result, target};
+use super::flow::{self, Leaving, Outcome, check_size, target};
 use crate::command::TaskReply;
+use crate::context::Surroundings;
 use crate::decide::{Deciding, Stop, cut_cause, cut_error};
 use crate::event::{EventDetails, ScheduledResource, Stored, TaskResource, ThreadId};
 use crate::token::TaskToken;
@@ -31,23 +34,9 @@ pub(super) fn schedule(
         let scheduled_event = deciding.execution.last_event_id + 1;
         surroundings.token = Some(TaskToken { execution_arn, scheduled_event, nonce: token_nonce }.encode());
     }
-    let effective = task.input_path.apply(&raw.payload, &surroundings)?;
-    let parameters = match &task.parameters {
-        Some(template) => Payload::from_value(template.evaluate(effective.value(), &surroundings)?),
-        None => effective.clone(),
-    };
-    let seconds = |field: &Option<stepwell_asl::program::SecondsField>, name| {
-        field.as_ref().map(|f| f.resolve(name, effective.value(), &surroundings).map(u64::from)).transpose()
-    };
-    let timeout_s = seconds(&task.timeout, "TimeoutSecondsPath")?;
-    let heartbeat_s = seconds(&task.heartbeat, "HeartbeatSecondsPath")?;
-    let credentials_role = match &task.credentials {
-        Some(template) => {
-            let credentials = template.evaluate(effective.value(), &surroundings)?;
-            credentials.get("RoleArn").and_then(Value::as_str).map(Arc::from)
-        }
-        None => None,
-    };
+    let (parameters, arguments) = (task.parameters.as_ref(), task.arguments.as_ref());
+    let parameters = flow::input(&surroundings, state, &task.input_path, parameters, arguments)?;
+    let Limits { timeout_s, heartbeat_s, credentials_role } = limits(&surroundings, state, task)?;
     drop(surroundings);
     check_size(&state.name, &parameters)?;
     let parameters = deciding.store_unless(parameters, &[&raw]);
@@ -62,6 +51,39 @@ pub(super) fn schedule(
     deciding.emit(thread, details)?;
     deciding.scheduled.push(thread);
     Ok(())
+}
+
+/// What a state says of its attempts besides the parameters.
+struct Limits {
+    timeout_s: Option<u64>,
+    heartbeat_s: Option<u64>,
+    credentials_role: Option<Arc<str>>,
+}
+
+fn limits(surroundings: &Surroundings<'_>, state: &State, task: &Task) -> Result<Limits, Stop> {
+    let scope = flow::scope(surroundings);
+    let is_jsonata = flow::is_jsonata(state);
+    let effective = flow::input(surroundings, state, &task.input_path, None, None)?;
+    let seconds = |field: &Option<SecondsField>, name, path_name| -> Result<Option<u64>, Stop> {
+        let Some(field) = field else { return Ok(None) };
+        let seconds = if is_jsonata {
+            field.resolve_query(name, &scope)?
+        } else {
+            field.resolve(path_name, effective.value(), surroundings)?
+        };
+        Ok(Some(seconds.into()))
+    };
+    let credentials = match &task.credentials {
+        Some(template) if is_jsonata => Some(template.evaluate_query(&scope, "Credentials")?),
+        Some(template) => Some(template.evaluate(effective.value(), surroundings)?),
+        None => None,
+    };
+    let role = credentials.as_ref().and_then(|c| c.get("RoleArn")).and_then(Value::as_str);
+    Ok(Limits {
+        timeout_s: seconds(&task.timeout, "TimeoutSeconds", "TimeoutSecondsPath")?,
+        heartbeat_s: seconds(&task.heartbeat, "HeartbeatSeconds", "HeartbeatSecondsPath")?,
+        credentials_role: role.map(Arc::from),
+    })
 }
 
 /// Half of the attempt's task token, where it is to have one.
@@ -168,17 +190,17 @@ pub(super) fn leave(
     result: &Stored,
 ) -> Result<(), Stop> {
     let raw = super::visit(deciding, thread).input.clone();
-    let surroundings = deciding.surroundings(thread, state);
-    let selected = match &task.result_selector {
-        Some(template) => Payload::from_value(template.evaluate(result.payload.value(), &surroundings)?),
-        None => result.payload.clone(),
+    let leaving = Leaving {
+        result_selector: task.result_selector.as_ref(),
+        result_path: &task.result_path,
+        output_path: &task.output_path,
+        output: task.output.as_ref(),
+        assign: task.assign.as_ref(),
+        next: target(task.transition),
+        location: "",
     };
-    let assigned = assignments(deciding, thread, state, task.assign.as_ref(), &selected)?;
-    let placed = place_result(&task.result_path, &raw.payload, selected)?;
-    let output = task.output_path.apply(&placed, &surroundings)?;
-    drop(surroundings);
-    Exit { output, known: &[&raw, result], assigned, next: target(task.transition) }
-        .take(deciding, thread, state)
+    let outcome = Outcome::Result(result.payload.clone());
+    flow::leave(deciding, thread, state, &leaving, &outcome, &[&raw, result])
 }
 
 /// The Task state that `thread` visits.

@@ -2,9 +2,9 @@
 
 use stepwell_asl::environment::StatesError;
 use stepwell_asl::fields::WaitTarget;
-use stepwell_asl::program::{State, Wait};
+use stepwell_asl::program::{ResultPath, State, Wait};
 
-use super::{Exit, assignments, target};
+use super::flow::{self, Leaving, Outcome, target};
 use crate::decide::{Deciding, Stop};
 use crate::event::{PrivateRecord, ThreadId};
 
@@ -17,16 +17,19 @@ pub(super) fn work(
     state: &State,
     wait: &Wait,
 ) -> Result<(), Stop> {
-    let visit = super::visit(deciding, thread);
+    let entered_ms = super::visit(deciding, thread).entered_ms;
     let surroundings = deciding.surroundings(thread, state);
-    let effective = wait.input_path.apply(&visit.input.payload, &surroundings)?;
-    let due_ms = match wait.until.resolve(effective.value(), &surroundings)? {
-        WaitTarget::Seconds(seconds) => {
-            visit.entered_ms.saturating_add_unsigned(seconds.saturating_mul(1000))
-        }
-        WaitTarget::At(timestamp) => timestamp.epoch_ms(),
+    let until = if flow::is_jsonata(state) {
+        wait.until.resolve_query(&flow::scope(&surroundings))?
+    } else {
+        let effective = flow::input(&surroundings, state, &wait.input_path, None, None)?;
+        wait.until.resolve(effective.value(), &surroundings)?
     };
     drop(surroundings);
+    let due_ms = match until {
+        WaitTarget::Seconds(seconds) => entered_ms.saturating_add_unsigned(seconds.saturating_mul(1000)),
+        WaitTarget::At(timestamp) => timestamp.epoch_ms(),
+    };
     if due_ms.saturating_sub(deciding.now_ms) > DELAY_MS_MAX {
         return Err(Stop::Failed(StatesError::runtime("Wait state delay is too long.")));
     }
@@ -44,10 +47,15 @@ pub(super) fn leave(
     wait: &Wait,
 ) -> Result<(), Stop> {
     let raw = super::visit(deciding, thread).input.clone();
-    let surroundings = deciding.surroundings(thread, state);
-    let effective = wait.input_path.apply(&raw.payload, &surroundings)?;
-    let assigned = assignments(deciding, thread, state, wait.assign.as_ref(), &effective)?;
-    let output = wait.output_path.apply(&effective, &surroundings)?;
-    drop(surroundings);
-    Exit { output, known: &[&raw], assigned, next: target(wait.transition) }.take(deciding, thread, state)
+    let effective = flow::input(&deciding.surroundings(thread, state), state, &wait.input_path, None, None)?;
+    let leaving = Leaving {
+        result_selector: None,
+        result_path: &ResultPath::Replace,
+        output_path: &wait.output_path,
+        output: wait.output.as_ref(),
+        assign: wait.assign.as_ref(),
+        next: target(wait.transition),
+        location: "",
+    };
+    flow::leave(deciding, thread, state, &leaving, &Outcome::Input(effective), &[&raw])
 }

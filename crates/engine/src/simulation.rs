@@ -1,0 +1,71 @@
+//! The engine without threads of its own, for simulations: the same shards, stepped by hand.
+//!
+//! What the shards hand to the store becomes durable when the simulation steps its [`stepwell_store::Writer`]; tasks
+//! run on whatever runtime it gives. Nothing here is for production use.
+
+use std::sync::{Arc, mpsc};
+
+use stepwell_integrations::TaskRunner;
+use stepwell_interpreter::Execution;
+use stepwell_store::{ExecutionKey, Store};
+use tokio::runtime::Handle;
+
+use crate::engine::{Engine, EngineOptions, EngineStartError};
+use crate::machines::Machines;
+use crate::shard::{Message, Shard};
+
+/// A shard that stands still until it is told to take a turn.
+pub struct SteppedShard {
+    shard: Shard,
+    inbox: mpsc::Receiver<Message>,
+}
+
+impl std::fmt::Debug for SteppedShard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SteppedShard").finish_non_exhaustive()
+    }
+}
+
+/// [`Engine::start`], but for the threads. `entropy` gives each shard its random bits.
+pub fn start(
+    store: Store,
+    machines: Arc<Machines>,
+    runner: Arc<dyn TaskRunner>,
+    runtime: Handle,
+    options: EngineOptions,
+    entropy: impl FnMut() -> u64,
+) -> Result<(Engine, Vec<SteppedShard>), EngineStartError> {
+    let (engine, shards) = Engine::prepare(store, machines, runner, runtime, options, entropy)?;
+    let stepped = shards.into_iter().map(|(mut shard, inbox)| {
+        // What recovery handed out.
+        shard.commit();
+        SteppedShard { shard, inbox }
+    });
+    Ok((engine, stepped.collect()))
+}
+
+impl SteppedShard {
+    /// One round: at most `messages_max` messages, then what is due, then one batch for the store. Says how many
+    /// messages and timers there were.
+    pub fn round(&mut self, messages_max: usize) -> usize {
+        self.shard.round(None, &self.inbox, messages_max).unwrap_or(0)
+    }
+
+    /// When the next timer is due, in milliseconds since 1970.
+    #[must_use]
+    pub fn next_due_ms(&self) -> Option<i64> {
+        self.shard.next_due_ms()
+    }
+
+    /// The executions in memory, in the order of their starts.
+    #[must_use]
+    pub fn executions(&self) -> Vec<(ExecutionKey, &Execution)> {
+        self.shard.executions()
+    }
+}
+
+/// Which of so many shards an execution lives on.
+#[must_use]
+pub fn shard_index(execution_arn: &str, shards: usize) -> usize {
+    crate::engine::shard_index(execution_arn, shards)
+}
