@@ -126,7 +126,7 @@ fn read(file: &Path) -> Option<Case> {
         expected: raw["expected"].clone(),
         wildcards,
         engine_tokens,
-        concurrent: raw["concurrent_branches"] == true || raw["expected"]["history_normalised"].is_string(),
+        concurrent: raw["concurrent_branches"] == true || raw["history_normalised"].is_string(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Drives one execution in one thread: tasks answer at once or never, and time jumps to whatever is due next.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use stepwell_asl::Program;
@@ -8,7 +8,7 @@ use stepwell_asl::payload::Payload;
 use stepwell_asl::program::ResourceKind;
 use stepwell_interpreter::{
     Command, Effect, EventDetails, Execution, ExecutionInfo, ExecutionStatus, HistoryEvent, Moment,
-    PrivateRecord, Record, TaskDispatch, TaskReply, decide,
+    PrivateRecord, Record, TaskDispatch, TaskReply, ThreadId, decide,
 };
 
 /// Rounds after which an execution is given up.
@@ -195,24 +195,23 @@ fn go<E>(
 }
 
 fn asked<'a>(history: &[HistoryEvent], dispatch: &'a TaskDispatch) -> Asked<'a> {
-    let (mut state, mut nth) = (String::new(), 0);
-    let mut counts = std::collections::HashMap::new();
+    let mut states: HashMap<ThreadId, &str> = HashMap::new();
+    let mut schedules: Vec<&str> = Vec::new();
     for event in history.iter().filter(|event| event.id <= dispatch.scheduled_event) {
         match &event.details {
-            EventDetails::StateEntered { name, .. } if event.thread == dispatch.thread => {
-                state = name.to_string()
-            }
+            EventDetails::StateEntered { name, .. } => drop(states.insert(event.thread, name)),
             EventDetails::TaskScheduled { .. }
             | EventDetails::ActivityScheduled { .. }
             | EventDetails::LambdaFunctionScheduled { .. } => {
-                let count = counts.entry(state.clone()).or_insert(0);
-                nth = *count;
-                *count += 1;
+                schedules.push(states.get(&event.thread).copied().unwrap_or_default());
             }
             _ => {}
         }
     }
-    Asked { state, nth, dispatch }
+    let state = states.get(&dispatch.thread).copied().unwrap_or_default();
+    // The last one is the attempt itself.
+    let nth = schedules.iter().filter(|s| **s == state).count().saturating_sub(1);
+    Asked { state: state.to_owned(), nth, dispatch }
 }
 
 /// One line per record, as specifications write them: id, previous id, type, state, payload or error; `@` seconds

@@ -319,10 +319,12 @@ fn apply_to_visit(
             }
             return Some(());
         }
-        EventDetails::TaskSubmitted { .. } => {
+        EventDetails::TaskSubmitted { output, .. } => {
             let Activity::Task(attempt) = &mut visit.activity else { return None };
-            attempt.submitted = true;
-            attempt.heartbeat_due_ms = after(event.timestamp_ms, attempt.heartbeat_s);
+            attempt.submitted = Some(output.clone());
+            if attempt.token_nonce != 0 {
+                attempt.heartbeat_due_ms = after(event.timestamp_ms, attempt.heartbeat_s);
+            }
             return Some(());
         }
         EventDetails::LambdaFunctionSucceeded { output }
@@ -366,7 +368,7 @@ fn attempt(event: &HistoryEvent, scheduled: &ScheduledResource) -> Attempt {
         token_nonce: scheduled.token_nonce,
         heartbeat_s: scheduled.heartbeat_s,
         started: false,
-        submitted: false,
+        submitted: None,
         timeout_due_ms: after(event.timestamp_ms, scheduled.timeout_s),
         heartbeat_due_ms: None,
     }

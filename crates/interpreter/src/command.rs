@@ -135,4 +135,6 @@ pub struct TaskDispatch {
     pub parameters: Stored,
     /// `Credentials.RoleArn`, where the state has it.
     pub credentials_role: Option<Arc<str>>,
+    /// What its call was answered before a crash: the job that it began goes on and is only to be waited for.
+    pub submitted: Option<Stored>,
 }

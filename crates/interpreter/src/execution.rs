@@ -166,8 +166,8 @@ pub(crate) struct Attempt {
     pub heartbeat_s: Option<u64>,
     /// `…Started` has happened.
     pub started: bool,
-    /// `TaskSubmitted` has happened: the call was answered, and a token or a job is waited for.
-    pub submitted: bool,
+    /// `TaskSubmitted` has happened: the call was answered with this, and a token or a job is waited for.
+    pub submitted: Option<Stored>,
     /// When `TimeoutSeconds` runs out.
     pub timeout_due_ms: Option<i64>,
     /// When `HeartbeatSeconds` runs out; once its clock runs.
@@ -389,12 +389,13 @@ impl Thread {
     }
 
     /// The attempt of this chain as it is handed out: when it has just been scheduled, and again after a crash, unless
-    /// its call was answered before or it is a worker's.
+    /// only its task token is waited for.
     pub(crate) fn dispatch(&self, id: ThreadId, program: &Program) -> Option<TaskDispatch> {
         let attempt = self.attempt()?;
         let StateKind::Task(task) = &program.state(self.visit()?.state).kind else { return None };
-        let is_activity = matches!(task.resource.kind, ResourceKind::Activity);
-        if attempt.submitted || (is_activity && attempt.started) {
+        let is_with_worker = matches!(task.resource.kind, ResourceKind::Activity) && attempt.started;
+        let waits_for_token = attempt.submitted.is_some() && attempt.token_nonce != 0;
+        if is_with_worker || waits_for_token {
             return None;
         }
         Some(TaskDispatch {
@@ -404,6 +405,7 @@ impl Thread {
             resource: task.resource.clone(),
             parameters: attempt.parameters.clone(),
             credentials_role: attempt.credentials_role.clone(),
+            submitted: attempt.submitted.clone(),
         })
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn begin(
         }
         Some(field) => {
             let effective = flow::input(&surroundings, state, &map.input_path, None, None)?;
-            field.resolve("MaxConcurrencyPath", effective.value(), &surroundings)?
+            field.resolve("MaxConcurrency", effective.value(), &surroundings)?
         }
     };
     drop(surroundings);
