@@ -1,6 +1,6 @@
 //! The rules of a `Choice` state in JSONPath: comparisons of a variable, combined with `And`, `Or` and `Not`.
 //!
-//! This module evaluates; [`crate::compile`] reads the rules and reports what is wrong with them.
+//! This module evaluates; [`mod@crate::compile`] reads the rules and reports what is wrong with them.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use crate::environment::{Environment, StatesError};
 use crate::jsonata::{QueryFailure, Scope};
 use crate::path::Path;
-#[cfg(feature = "whole-language")]
 use crate::template::Template;
 use crate::timestamp::Timestamp;
 use crate::value::{Number, Value};
@@ -30,7 +29,6 @@ pub enum Condition {
         test: Test,
     },
     /// `Condition` of a JSONata rule.
-    #[cfg(feature = "whole-language")]
     Query(Template),
 }
 
@@ -125,20 +123,16 @@ impl Condition {
             Condition::Not(member) => Ok(!member.evaluate(input, env)?),
             Condition::Test { variable, test } => test.evaluate(variable, input, env),
             // There are none in a JSONPath state.
-            #[cfg(feature = "whole-language")]
             Condition::Query(_) => Ok(false),
         }
     }
 
     /// Whether the rule of a JSONata state matches. It stands at `location`, as in `Choices[0]/Condition`.
     pub fn evaluate_query(&self, scope: &Scope<'_>, location: &str) -> Result<bool, QueryFailure> {
-        // Without the feature nothing is evaluated.
-        let _ = (scope, location);
         match self {
             // `true` and `false` as given are compiled to these.
             Condition::And(_) => Ok(true),
             Condition::Or(_) | Condition::Not(_) | Condition::Test { .. } => Ok(false),
-            #[cfg(feature = "whole-language")]
             Condition::Query(template) => match template.evaluate_query(scope, location)? {
                 Value::Bool(holds) => Ok(holds),
                 other => Err(template.unexpected_type(location, "boolean", &other)),
@@ -160,7 +154,6 @@ impl Condition {
                         paths.push(path);
                     }
                 }
-                #[cfg(feature = "whole-language")]
                 Condition::Query(_) => {}
             }
         }

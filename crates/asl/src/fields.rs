@@ -56,7 +56,6 @@ impl SecondsField {
         let path = match self {
             SecondsField::Literal(seconds) => return Ok(*seconds),
             SecondsField::Path(path) => path,
-            #[cfg(feature = "whole-language")]
             SecondsField::Query(_) => return Err(other_language(field)),
         };
         let value = look_up(path, input, env)?;
@@ -74,12 +73,9 @@ impl SecondsField {
 impl SecondsField {
     /// The seconds in a JSONata state; `field` is `TimeoutSeconds` or `HeartbeatSeconds`.
     pub fn resolve_query(&self, field: &'static str, scope: &Scope<'_>) -> Result<u32, QueryFailure> {
-        // Without the feature nothing is evaluated.
-        let _ = scope;
         match self {
             SecondsField::Literal(seconds) => Ok(*seconds),
             SecondsField::Path(_) => Err(failed(field, other_language(field))),
-            #[cfg(feature = "whole-language")]
             SecondsField::Query(template) => {
                 let value = template.evaluate_query(scope, field)?;
                 let number =
@@ -119,23 +115,18 @@ impl WaitUntil {
             WaitUntil::Timestamp(instant) => Ok(WaitTarget::At(*instant)),
             WaitUntil::SecondsPath(path) => seconds_path(path, input, env).map(WaitTarget::Seconds),
             WaitUntil::TimestampPath(path) => timestamp_path(path, input, env).map(WaitTarget::At),
-            #[cfg(feature = "whole-language")]
             WaitUntil::SecondsQuery(_) => Err(other_language("Seconds")),
-            #[cfg(feature = "whole-language")]
             WaitUntil::TimestampQuery(_) => Err(other_language("Timestamp")),
         }
     }
 
     /// When the wait of a JSONata state ends.
     pub fn resolve_query(&self, scope: &Scope<'_>) -> Result<WaitTarget, QueryFailure> {
-        // Without the feature nothing is evaluated.
-        let _ = scope;
         match self {
             WaitUntil::Seconds(seconds) => Ok(WaitTarget::Seconds((*seconds).into())),
             WaitUntil::Timestamp(instant) => Ok(WaitTarget::At(*instant)),
             WaitUntil::SecondsPath(_) => Err(failed("SecondsPath", other_language("SecondsPath"))),
             WaitUntil::TimestampPath(_) => Err(failed("TimestampPath", other_language("TimestampPath"))),
-            #[cfg(feature = "whole-language")]
             WaitUntil::SecondsQuery(template) => {
                 let value = template.evaluate_query(scope, "Seconds")?;
                 let number =
@@ -148,7 +139,6 @@ impl WaitUntil {
                     QueryFailure::new("Seconds", cause)
                 })
             }
-            #[cfg(feature = "whole-language")]
             WaitUntil::TimestampQuery(template) => {
                 let value = template.evaluate_query(scope, "Timestamp")?;
                 let text =
@@ -216,7 +206,6 @@ impl FailText {
         let expression = match self {
             FailText::Literal(text) => return Ok(text.clone()),
             FailText::Path(expression) => expression,
-            #[cfg(feature = "whole-language")]
             FailText::Query(_) => return Err(other_language(field)),
         };
         match expression.evaluate(field, input, env)? {
@@ -233,12 +222,9 @@ impl FailText {
 impl FailText {
     /// The text in a JSONata state; `field` is `Error` or `Cause`.
     pub fn resolve_query(&self, field: &'static str, scope: &Scope<'_>) -> Result<Arc<str>, QueryFailure> {
-        // Without the feature nothing is evaluated.
-        let _ = scope;
         match self {
             FailText::Literal(text) => Ok(text.clone()),
             FailText::Path(_) => Err(failed(field, other_language(field))),
-            #[cfg(feature = "whole-language")]
             FailText::Query(template) => match template.evaluate_query(scope, field)? {
                 Value::String(text) => Ok(text),
                 other => Err(template.unexpected_type(field, "string", &other)),

@@ -100,6 +100,45 @@ impl Template {
         }
     }
 
+    /// Every call of an intrinsic function in the template, calls in calls not included.
+    pub(crate) fn calls(&self) -> Vec<&Call> {
+        let mut calls = Vec::new();
+        let mut open = vec![&self.0];
+        while let Some(part) = open.pop() {
+            match part {
+                Part::Literal(_) | Part::Query(_) => {}
+                Part::Object(members) => open.extend(members.iter().map(|(_, part)| part)),
+                Part::Array(elements) => open.extend(elements),
+                Part::Expression(_, expression) => calls.extend(expression.as_call()),
+            }
+        }
+        calls
+    }
+
+    /// Whether anything in the template looks at the context object.
+    #[must_use]
+    pub fn reads_context(&self) -> bool {
+        let mut open = vec![&self.0];
+        while let Some(part) = open.pop() {
+            match part {
+                Part::Literal(_) => {}
+                Part::Object(members) => open.extend(members.iter().map(|(_, part)| part)),
+                Part::Array(elements) => open.extend(elements),
+                Part::Expression(_, expression) => {
+                    if expression.paths().iter().any(|path| path.is_context()) {
+                        return true;
+                    }
+                }
+                Part::Query(expression) => {
+                    if expression.reads_context() {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
+    }
+
     /// The variables that the template reads.
     pub fn variables(&self) -> Vec<Arc<str>> {
         let mut variables: Vec<Arc<str>> =

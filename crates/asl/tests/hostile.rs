@@ -114,6 +114,71 @@ fn naive(value: &Value, steps: &[Step]) -> Vec<Value> {
     next.iter().flat_map(|v| naive(v, rest)).collect()
 }
 
+/// The names of fields that some state has.
+const FIELDS: [&str; 46] = [
+    "Next",
+    "End",
+    "Comment",
+    "InputPath",
+    "OutputPath",
+    "ResultPath",
+    "Parameters",
+    "ResultSelector",
+    "Result",
+    "Arguments",
+    "Output",
+    "Assign",
+    "Resource",
+    "Credentials",
+    "TimeoutSeconds",
+    "TimeoutSecondsPath",
+    "HeartbeatSeconds",
+    "HeartbeatSecondsPath",
+    "Retry",
+    "Catch",
+    "Choices",
+    "Default",
+    "Seconds",
+    "SecondsPath",
+    "Timestamp",
+    "TimestampPath",
+    "Error",
+    "ErrorPath",
+    "Cause",
+    "CausePath",
+    "Branches",
+    "ItemProcessor",
+    "Iterator",
+    "ItemsPath",
+    "Items",
+    "ItemSelector",
+    "MaxConcurrency",
+    "MaxConcurrencyPath",
+    "ItemReader",
+    "ItemBatcher",
+    "ResultWriter",
+    "Label",
+    "ToleratedFailureCount",
+    "ToleratedFailurePercentage",
+    "ToleratedFailureCountPath",
+    "X",
+];
+
+/// Values that some field may have.
+fn field_values() -> impl Strategy<Value = String> {
+    prop_oneof![
+        2 => values().prop_map(|value| value.to_json()),
+        5 => prop::sample::select(vec![
+            r#""B""#, "true", "1", r#""$.a""#, r#""$""#, r#""$v""#, r#""{% $states.input %}""#, r#""{% $x""#, "[]", "{}",
+            r#"{"a.$":"$.b"}"#, r#"{"a":"{% 1 %}"}"#, r#"[{"ErrorEquals":["States.ALL"],"Next":"B"}]"#,
+            r#"[{"Variable":"$.a","IsNull":true,"Next":"B"}]"#, r#"[{"Condition":"{% true %}","Next":"B"}]"#,
+            r#""arn:aws:states:::lambda:invoke""#, r#""arn:aws:states:::sqs:sendMessage.waitForTaskToken""#,
+            r#"{"StartAt":"C","States":{"C":{"Type":"Pass","End":true}}}"#,
+            r#"[{"StartAt":"D","States":{"D":{"Type":"Pass","End":true}}}]"#, r#""2024-01-01T00:00:00Z""#,
+        ]).prop_map(str::to_owned),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -171,6 +236,24 @@ proptest! {
     }
 
     #[test]
+    fn definitions_of_any_fields_are_compiled_or_refused(
+        kind in prop::sample::select(vec!["Pass", "Task", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map"]),
+        language in prop::sample::select(vec!["JSONPath", "JSONata"]),
+        fields in prop::collection::vec((prop::sample::select(FIELDS.to_vec()), field_values()), 0..8),
+    ) {
+        let fields: String = fields.iter().map(|(name, value)| format!(r#","{name}":{value}"#)).collect();
+        let state = format!(r#"{{"Type":"{kind}","QueryLanguage":"{language}"{fields}}}"#);
+        let text = format!(r#"{{"StartAt":"A","States":{{"A":{state},"B":{{"Type":"Succeed"}}}}}}"#);
+        let findings = validate(&text, MachineType::Express);
+        let has_errors = findings.iter().any(|f| f.severity == stepwell_asl::Severity::Error);
+        prop_assert_eq!(stepwell_asl::compile_as(&text, MachineType::Express).is_err(), has_errors);
+        for finding in findings {
+            prop_assert!(finding.span.start <= finding.span.end && finding.span.end <= text.len());
+        }
+        let _ = stepwell_asl::compile::compile_state(&state);
+    }
+
+    #[test]
     fn broken_definitions_are_refused(value in values(), cut in 0_usize..200) {
         let text = format!(r#"{{"StartAt":"A","States":{{"A":{{"Type":"Pass","Parameters":{value},"Next":{value}}}}}}}"#);
         let _ = validate(&text, MachineType::Standard);
@@ -193,7 +276,7 @@ fn depth_is_bounded_everywhere() {
     assert!(Path::parse(&format!("$[?({}@.a)]", "!".repeat(100_000))).is_err());
     assert!(Path::parse(&nested("$[?(@.a == [", "1", "])]", 50_000)).is_err());
     assert!(Call::parse(&nested("States.Array(", "1", ")", 100_000)).is_err());
-    let rule = nested(r#"{"Not":"#, r#"{"Variable":"$.a","IsNull":true}"#, "}", 900);
+    let rule = nested(r#"{"Not":"#, r#"{"Variable":"$.a","IsNull":true}"#, "}", 280);
     let rule = format!(r#"{{"Next":"B",{}"#, &rule[1..]);
     let choice = format!(
         r#"{{"StartAt":"A","States":{{"A":{{"Type":"Choice","Choices":[{rule}]}},"B":{{"Type":"Succeed"}}}}}}"#
@@ -202,6 +285,38 @@ fn depth_is_bounded_everywhere() {
     let stepwell_asl::program::StateKind::Choice(choice) = &program.states[0].kind else { panic!() };
     let input = json::parse(r#"{"a":null}"#).unwrap();
     assert!(choice.rules[0].condition.evaluate(&input, &nothing()).unwrap());
+}
+
+/// A Parallel in a Parallel, `depth` times.
+fn nested_parallels(depth: usize) -> String {
+    (0..depth).fold(r#"{"Type":"Pass","End":true}"#.to_owned(), |inner, i| {
+        format!(
+            r#"{{"Type":"Parallel","End":true,"Branches":[{{"StartAt":"S{i}","States":{{"S{i}":{inner}}}}}]}}"#
+        )
+    })
+}
+
+#[test]
+fn containers_are_nested_so_deep_and_no_deeper() {
+    let machine = |state: String| format!(r#"{{"StartAt":"Top","States":{{"Top":{state}}}}}"#);
+    assert!(compile(&machine(nested_parallels(49))).is_ok());
+    for depth in [50, 200, 10_000] {
+        let refused = compile(&machine(nested_parallels(depth))).unwrap_err();
+        assert!(matches!(refused.0[0].code, "TOO_DEEPLY_NESTED" | "INVALID_JSON_DESCRIPTION"), "{refused}");
+    }
+}
+
+#[test]
+fn deep_templates_are_compiled_and_evaluated() {
+    let template = nested(r#"{"a":["#, r#"{"x.$":"$"}"#, "]}", 145);
+    let text =
+        format!(r#"{{"StartAt":"A","States":{{"A":{{"Type":"Pass","Parameters":{template},"End":true}}}}}}"#);
+    let program = compile(&text).unwrap();
+    let stepwell_asl::program::StateKind::Pass(pass) = &program.states[0].kind else { panic!() };
+    let parameters = pass.parameters.as_ref().unwrap();
+    assert!(parameters.evaluate(&Value::Null, &nothing()).is_ok());
+    let deep = json::parse(&nested("[", "1", "]", 900)).unwrap();
+    assert!(parameters.evaluate(&deep, &nothing()).is_err());
 }
 
 #[test]

@@ -255,3 +255,18 @@ fn jsonata() {
         })
     });
 }
+
+#[test]
+fn validation_of_the_whole_language() {
+    check_findings(include_str!("spec/validation_whole.md"));
+}
+
+#[test]
+fn json_text() {
+    check_all(include_str!("spec/json.md"), |row| {
+        Some(match json::parse(&row.cells[0]) {
+            Ok(value) => value.to_json(),
+            Err(error) => format!("error: {error} at {}", error.place()),
+        })
+    });
+}

@@ -14,13 +14,17 @@ use crate::time;
 
 /// Pauses between two looks at an execution in which nothing happens: the first, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(25);
-const PAUSE_MAX: Duration = Duration::from_millis(400);
+const PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// Events asked for at once.
 const PAGE_EVENTS: usize = 500;
 
 /// States under way that are drawn at once; the others are counted.
 const DRAWN_MAX: usize = 12;
+
+/// Lines that are too long are cut by the terminal, or wrapped.
+const WRAPPING_OFF: &str = "\x1b[?7l";
+const WRAPPING_ON: &str = "\x1b[?7h";
 
 /// One execution being watched.
 pub(crate) struct Watch<'a> {
@@ -164,6 +168,8 @@ impl<'a> View<'a> {
             text.push_str(&self.line(&visits.rows()[*row]));
             text.push('\n');
         }
+        // Without wrapping, so that every line that is drawn is one line to erase, however narrow the terminal.
+        text.push_str(WRAPPING_OFF);
         for (_, visit) in running.iter().take(DRAWN_MAX) {
             text.push_str(&self.line(visit));
             text.push('\n');
@@ -173,6 +179,7 @@ impl<'a> View<'a> {
             text.push_str(&format!("    and {} more under way\n", running.len() - DRAWN_MAX));
             self.drawn += 1;
         }
+        text.push_str(WRAPPING_ON);
         self.terminal.draw(&text);
     }
 

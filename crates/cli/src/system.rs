@@ -131,13 +131,19 @@ pub enum SystemError {
 
 /// A running system. [`System::shutdown`] ends it in order; one that is only dropped stops like one that was killed,
 /// which it survives.
-#[derive(Debug)]
 pub struct System {
     address: SocketAddr,
     engine: Engine,
     lambda: Option<Arc<Lambda>>,
+    deployments: Deployments,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<std::io::Result<()>>,
+}
+
+impl std::fmt::Debug for System {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("System").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl System {
@@ -163,7 +169,14 @@ impl System {
             // A system that was dropped stops as well.
             let _ = stopped.await;
         }));
-        Ok(System { address, engine: parts.engine, lambda: parts.lambda, stop: Some(stop), server })
+        Ok(System {
+            address,
+            engine: parts.engine,
+            lambda: parts.lambda,
+            deployments: parts.deployments,
+            stop: Some(stop),
+            server,
+        })
     }
 
     /// Where it listens, with the port that was taken for port 0.
@@ -193,6 +206,7 @@ impl System {
         if let Ok(Err(error)) = (&mut self.server).await {
             tracing::warn!(%error, "the port was not closed in order");
         }
+        self.deployments.stop();
         let engine = self.engine.clone();
         let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
         if let Some(lambda) = &self.lambda {

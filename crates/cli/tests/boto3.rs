@@ -2,6 +2,8 @@
 //!
 //! Skipped, visibly, where the machine's Python has no boto3 or there is no `aws`.
 
+#![allow(clippy::print_stdout, reason = "a test speaks to whoever runs it")]
+
 mod support;
 
 use std::process::{Command, Stdio};
@@ -107,7 +109,9 @@ fn the_aws_command_line() {
     assert_eq!(ok(&listed), "SUCCEEDED");
     // Version 1 of the AWS CLI puts an endpoint of its own before the environment's, for SQS alone.
     ok(&["sqs", "create-queue", "--queue-name", "q", "--endpoint-url", &server.url]);
-    assert!(ok(&["sqs", "list-queues", "--query", "QueueUrls", "--endpoint-url", &server.url]).ends_with("/q"));
+    assert!(
+        ok(&["sqs", "list-queues", "--query", "QueueUrls", "--endpoint-url", &server.url]).ends_with("/q")
+    );
     assert_eq!(ok(&["dynamodb", "list-tables", "--query", "length(TableNames)"]), "0");
     assert_eq!(ok(&["lambda", "list-functions", "--query", "length(Functions)"]), "0");
     let (code, _, stderr) =

@@ -1,5 +1,7 @@
 //! Every command on good and bad input: exit codes, where output goes, and that JSON is JSON.
 
+#![allow(clippy::print_stdout, reason = "a test speaks to whoever runs it")]
+
 mod support;
 
 use serde_json::{Value, json};
@@ -237,14 +239,29 @@ fn a_library_user_starts_the_system_in_the_same_process() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let directory = tempfile::tempdir().expect("a directory");
-        let system =
-            stepwell::System::start(stepwell::SystemOptions::new(directory.path())).await.expect("starts");
-        let url = system.url();
-        let ran = tokio::task::spawn_blocking(move || {
-            support::http(url.trim_start_matches("http://"), "GET", "/readyz", &[], b"").expect("answers")
-        });
-        assert_eq!(ran.await.expect("runs").0, 200);
-        system.shutdown().await;
+        // A second time on the same directory: the first has let go of it, and what it had is there.
+        for machines in [0, 1] {
+            let system = stepwell::System::start(stepwell::SystemOptions::new(directory.path()))
+                .await
+                .expect("starts");
+            let host = system.address().to_string();
+            let counted = tokio::task::spawn_blocking(move || {
+                let call = |operation: &str, input: &Value| {
+                    let headers = [("X-Amz-Target", format!("AWSStepFunctions.{operation}"))];
+                    let body = input.to_string();
+                    let answer =
+                        support::http(&host, "POST", "/", &headers, body.as_bytes()).expect("answers");
+                    assert_eq!(answer.0, 200);
+                    serde_json::from_slice::<Value>(&answer.1).expect("JSON")
+                };
+                let before = call("ListStateMachines", &json!({}))["stateMachines"].as_array().map(Vec::len);
+                let role = "arn:aws:iam::000000000000:role/r";
+                call("CreateStateMachine", &json!({"name": "m", "definition": GOOD, "roleArn": role}));
+                before
+            });
+            assert_eq!(counted.await.expect("runs"), Some(machines));
+            system.shutdown().await;
+        }
     });
 }
 

@@ -1,5 +1,7 @@
 //! The examples, as two versions of the CDK synthesized them, deployed unchanged and run through the API.
 
+#![allow(clippy::print_stdout, reason = "a test speaks to whoever runs it")]
+
 mod support;
 
 use serde_json::{Value, json};

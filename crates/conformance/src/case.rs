@@ -61,7 +61,9 @@ pub fn executions(family: &str) -> Vec<Case> {
 
 fn read(file: &Path) -> Option<Case> {
     // In two recordings the token's own brackets were replaced once more.
-    let text = std::fs::read_to_string(file).expect("a recording is readable").replace("<<task_token>:1>", "<task_token:1>");
+    let text = std::fs::read_to_string(file)
+        .expect("a recording is readable")
+        .replace("<<task_token>:1>", "<task_token:1>");
     let mut raw: Value = serde_json::from_str(&text).expect("a recording is JSON");
     if raw["kind"] != "execution" {
         return None;

@@ -62,7 +62,8 @@ impl Matching<'_> {
         for (i, wanted) in wanted.iter().enumerate() {
             let is_dropped = |event: &Value| {
                 let kind = event["type"].as_str().unwrap_or_default();
-                ["ParallelStateSucceeded", "ParallelStateFailed"].contains(&kind) && event["type"] != wanted["type"]
+                ["ParallelStateSucceeded", "ParallelStateFailed"].contains(&kind)
+                    && event["type"] != wanted["type"]
             };
             let Some(event) = found.next_if(|e| !is_dropped(e)).or_else(|| {
                 found.next();

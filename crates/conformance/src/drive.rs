@@ -7,8 +7,8 @@ use stepwell_asl::Program;
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::ResourceKind;
 use stepwell_interpreter::{
-    Command, Effect, EventDetails, Execution, ExecutionInfo, ExecutionStatus, HistoryEvent, Moment,
-    PrivateRecord, Record, TaskDispatch, TaskReply, ThreadId, decide,
+    ChildOf, ChildStart, Command, Effect, EventDetails, Execution, ExecutionInfo, ExecutionStatus,
+    HistoryEvent, Moment, PrivateRecord, Record, TaskDispatch, TaskReply, ThreadId, decide,
 };
 
 /// Rounds after which an execution is given up.
@@ -144,11 +144,9 @@ pub fn resume<E>(
         execution.end_batch();
     }
     let mut commands = VecDeque::new();
-    for dispatch in execution.in_flight(program) {
-        commands.extend(answer(&asked(&events(batches), &dispatch))?.commands(&dispatch));
-    }
-    if execution.wants_to_continue() {
-        commands.push_back(Command::Continue);
+    let history = events(batches);
+    for effect in stepwell_interpreter::resume(program, &mut execution) {
+        commands.extend(perform(program, &history, now_ms, effect, answer)?);
     }
     go(program, execution, (now_ms, Time::Jumps), batches.to_vec(), commands, answer)
 }
@@ -179,19 +177,40 @@ fn go<E>(
         }
         for effect in decision.effects {
             match effect {
-                Effect::Dispatch(dispatch) => {
-                    commands.extend(answer(&asked(&ran.history(), &dispatch))?.commands(&dispatch));
-                }
-                Effect::Continue => commands.push_back(Command::Continue),
-                Effect::Cancel { .. } => {}
                 Effect::Finished { status, output, error, cause } => {
                     (ran.status, ran.error, ran.cause) = (status, error, cause);
                     ran.output = output.map(|stored| stored.payload);
                 }
+                effect => commands.extend(perform(program, &ran.history(), now_ms, effect, answer)?),
             }
         }
     }
     Ok(ran)
+}
+
+/// What comes back from an effect.
+fn perform<E>(
+    program: &Program,
+    history: &[HistoryEvent],
+    now_ms: i64,
+    effect: Effect,
+    answer: Answer<'_, E>,
+) -> Result<Vec<Command>, E> {
+    match effect {
+        Effect::Dispatch(dispatch) => Ok(answer(&asked(history, &dispatch))?.commands(&dispatch)),
+        Effect::Continue => Ok(vec![Command::Continue]),
+        // A child execution runs to its end at once.
+        Effect::StartChild(child) => {
+            let ChildStart { info, input } = *child;
+            let Some(ChildOf { map_run_arn, thread, index, .. }) = info.child_of.clone() else {
+                return Ok(Vec::new());
+            };
+            let info = Arc::new(ExecutionInfo { start_ms: now_ms, ..info });
+            let ran = run(program, &info, input, Time::Jumps, answer)?;
+            Ok(vec![Command::ChildEnded { thread, map_run_arn, index, output: ran.output }])
+        }
+        Effect::StopChild { .. } | Effect::Cancel { .. } | Effect::Finished { .. } => Ok(Vec::new()),
+    }
 }
 
 fn asked<'a>(history: &[HistoryEvent], dispatch: &'a TaskDispatch) -> Asked<'a> {
@@ -263,6 +282,13 @@ pub fn describe(start_ms: i64, batches: &[Vec<Record>]) -> Vec<String> {
             }
             Record::Private(PrivateRecord::ThreadStarted { index, .. }) => {
                 lines.push(format!("(child {index} begins)"))
+            }
+            Record::Private(PrivateRecord::ChildExecutionStarted { index, .. }) => {
+                lines.push(format!("(child execution {index} begins)"));
+            }
+            Record::Private(PrivateRecord::ChildExecutionEnded { index, output, .. }) => {
+                let how = if output.is_some() { "succeeds" } else { "fails" };
+                lines.push(format!("(child execution {index} {how})"));
             }
             Record::Private(PrivateRecord::BranchSucceeded { .. }) => lines.push("(branch ends)".to_owned()),
             Record::Private(PrivateRecord::ChildrenFailed { failing_event, .. }) => {

@@ -1,5 +1,6 @@
 //! Runs a recorded case to its end, with tasks that answer as the recording says.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -41,6 +42,7 @@ pub fn run(case: &Case) -> Result<Ran, Unreached> {
         region: "us-east-1".into(),
         start_ms: START_MS,
         timeout_s: program.timeout_seconds,
+        child_of: None,
     };
     let script = Script::new(case);
     let time = if case.expected["status"] == "RUNNING" { drive::Time::Stands } else { drive::Time::Jumps };
@@ -52,6 +54,8 @@ struct Script<'a> {
     case: &'a Case,
     /// Replies in order, per state.
     replies: HashMap<&'a str, Vec<&'a Value>>,
+    /// How often each state has asked.
+    asked: RefCell<HashMap<String, usize>>,
 }
 
 impl<'a> Script<'a> {
@@ -60,15 +64,21 @@ impl<'a> Script<'a> {
         for reply in &case.replies {
             replies.entry(reply["state"].as_str().unwrap_or_default()).or_default().push(reply);
         }
-        Script { case, replies }
+        Script { case, replies, asked: RefCell::default() }
     }
 
     fn answer(&self, asked: &Asked<'_>) -> Result<Behaviour, Unreached> {
         let replies = self.replies.get(asked.state.as_str()).map_or(&[][..], Vec::as_slice);
+        // Child executions count from the start in their own histories; the recording counts on.
+        let mut asked_before = self.asked.borrow_mut();
+        let count = asked_before.entry(asked.state.clone()).or_insert(0);
+        let nth = *count;
+        *count += 1;
         // Side by side, tasks are not scheduled in the recorded order: what they ask for tells them apart.
-        let parameters = serde_json::from_str::<Value>(asked.dispatch.parameters.payload.text()).unwrap_or_default();
+        let parameters =
+            serde_json::from_str::<Value>(asked.dispatch.parameters.payload.text()).unwrap_or_default();
         let fitting = replies.iter().find(|reply| self.case.concurrent && reply["parameters"] == parameters);
-        let reply = fitting.or(replies.get(asked.nth));
+        let reply = fitting.or(replies.get(nth));
         // That a result is too large is for the engine to find out.
         let Some(reply) = reply.filter(|reply| reply["reply"]["error"] != "States.DataLimitExceeded") else {
             return self.mock(asked.dispatch).map(Behaviour::of);

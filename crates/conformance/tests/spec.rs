@@ -86,6 +86,7 @@ fn happens(spec: &Spec) -> Vec<String> {
         region: "us-east-1".into(),
         start_ms: START_MS,
         timeout_s: program.timeout_seconds,
+        child_of: None,
     });
     let input = Payload::parse(spec.input.as_str()).expect("the input is JSON");
     let mut script = |asked: &Asked<'_>| Ok::<_, ()>(Behaviour::of(answer(&spec.tasks, asked)));

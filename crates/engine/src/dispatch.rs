@@ -1,14 +1,17 @@
 //! Attempts at tasks that are under way: starts them on the async runtime, gives them up, reports how they ended.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
-use stepwell_integrations::{TaskOutcome, TaskRequest, TaskRunner};
+use stepwell_asl::payload::Payload;
+use stepwell_aws::BoxFuture;
+use stepwell_integrations::{Host, Progress, TaskHost, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_interpreter::TaskReply;
 use stepwell_store::ExecutionKey;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
+use crate::closings::Closings;
 use crate::shard::Message;
 
 /// Which attempt: the execution and the id of its `…Scheduled` event.
@@ -18,47 +21,105 @@ pub(crate) type AttemptKey = (ExecutionKey, u64);
 pub(crate) struct Dispatcher {
     runtime: Handle,
     runner: Arc<dyn TaskRunner>,
-    under_way: Mutex<HashMap<AttemptKey, AbortHandle>>,
+    under_way: Mutex<HashMap<AttemptKey, UnderWay>>,
+    closings: Arc<Closings>,
+}
+
+/// An attempt that the runner has.
+struct UnderWay {
+    task: JoinHandle<()>,
+    /// What the runner was asked.
+    request: TaskRequest,
+    host: Arc<AttemptHost>,
 }
 
 impl Dispatcher {
     pub(crate) fn new(runtime: Handle, runner: Arc<dyn TaskRunner>) -> Self {
-        Dispatcher { runtime, runner, under_way: Mutex::new(HashMap::new()) }
+        let (under_way, closings) = (Mutex::default(), Arc::default());
+        Dispatcher { runtime, runner, under_way, closings }
     }
 
-    /// Runs an attempt; its end comes back to `shard` as a message.
+    /// Runs an attempt; how far it comes and how it ends come back to `shard` as messages, in that order.
     pub(crate) fn dispatch(
         self: &Arc<Self>,
         key: AttemptKey,
-        request: TaskRequest,
+        mut request: TaskRequest,
         shard: mpsc::Sender<Message>,
     ) {
         let this = self.clone();
+        let host = Arc::new(AttemptHost {
+            key,
+            progress: Mutex::new(request.progress.clone()),
+            closings: self.closings.clone(),
+            shard: shard.clone(),
+        });
+        let asked = request.clone();
+        request.host = Host::new(host.clone());
         // The lock is held until the handle is in the map, so that the attempt cannot end before it is.
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut under_way = self.lock();
         let task = self.runtime.spawn(async move {
             let outcome = this.runner.run(request).await;
-            this.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            this.lock().remove(&key);
             // A shard that is gone is one of an engine that has stopped; the next start dispatches again.
             let _ =
                 shard.send(Message::TaskEnded { key: key.0, scheduled_event: key.1, reply: reply(outcome) });
         });
-        under_way.insert(key, task.abort_handle());
+        under_way.insert(key, UnderWay { task, request: asked, host });
     }
 
-    /// Gives an attempt up.
+    /// Gives an attempt up, and what it has begun.
     pub(crate) fn cancel(&self, key: AttemptKey) {
-        let handle = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        if let Some(handle) = handle {
-            handle.abort();
+        let Some(UnderWay { task, mut request, host }) = self.lock().remove(&key) else { return };
+        task.abort();
+        let runner = self.runner.clone();
+        self.runtime.spawn(async move {
+            // It may be in the middle of a step, and begin what is to be stopped.
+            let _ = task.await;
+            request.progress = host.progress();
+            runner.give_up(request).await;
+        });
+    }
+
+    /// Lets all attempts go; what they have begun goes on.
+    pub(crate) fn cancel_all(&self) {
+        for (_, attempt) in self.lock().drain() {
+            attempt.task.abort();
         }
     }
 
-    /// Gives all attempts up.
-    pub(crate) fn cancel_all(&self) {
-        for (_, handle) in self.under_way.lock().unwrap_or_else(PoisonError::into_inner).drain() {
-            handle.abort();
-        }
+    /// The end of this execution is durable.
+    pub(crate) fn execution_closed(&self, execution_arn: &str) {
+        self.closings.closed(execution_arn);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptKey, UnderWay>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The engine as one attempt sees it.
+struct AttemptHost {
+    key: AttemptKey,
+    progress: Mutex<Progress>,
+    closings: Arc<Closings>,
+    shard: mpsc::Sender<Message>,
+}
+
+impl AttemptHost {
+    fn progress(&self) -> Progress {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl TaskHost for AttemptHost {
+    fn submitted(&self, answer: Payload) {
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = Progress::Submitted(answer.clone());
+        let (key, scheduled_event) = self.key;
+        let _ = self.shard.send(Message::TaskSubmitted { key, scheduled_event, output: answer });
+    }
+
+    fn execution_closed(&self, execution_arn: &str) -> BoxFuture<'static, ()> {
+        self.closings.wait(execution_arn)
     }
 }
 

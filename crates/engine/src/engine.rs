@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, BuildHasherDefault};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use rustc_hash::FxHasher;
@@ -59,6 +59,10 @@ pub struct StartExecution {
     pub input: Payload,
     /// `traceHeader`.
     pub trace_header: Option<String>,
+    /// The version whose revision it is, where the caller started one.
+    pub state_machine_version_arn: Option<Arc<str>>,
+    /// The alias that led to that version, where the caller started one.
+    pub state_machine_alias_arn: Option<Arc<str>>,
 }
 
 /// Answer of StartExecution.
@@ -233,6 +237,7 @@ impl Engine {
             machines: machines.clone(),
             dispatcher: dispatcher.clone(),
             clock: options.clock,
+            shards: OnceLock::new(),
         });
         let (mut handles, mut shards) = (Vec::new(), Vec::new());
         for _ in 0..options.shards.get() {
@@ -242,6 +247,10 @@ impl Engine {
             shards.push((shard, messages));
             handles.push(ShardHandle { inbox, queued_requests });
         }
+        // Nothing was put there before.
+        let _ = surroundings
+            .shards
+            .set(handles.iter().map(|handle: &ShardHandle| handle.inbox.clone()).collect());
         recover(&executions, &mut shards)?;
         let engine = Engine {
             inner: Arc::new(Inner {
@@ -290,7 +299,14 @@ impl Engine {
         &self,
         request: StartExecution,
     ) -> Result<StartedExecution, StartExecutionError> {
-        let StartExecution { revision, name, input, trace_header } = request;
+        let StartExecution {
+            revision,
+            name,
+            input,
+            trace_header,
+            state_machine_version_arn,
+            state_machine_alias_arn,
+        } = request;
         if input.byte_len() > limits::PAYLOAD_BYTES_MAX {
             return Err(StartExecutionError::InputTooLarge);
         }
@@ -308,6 +324,7 @@ impl Engine {
             // The shard sets it: time is its.
             start_ms: 0,
             timeout_s: revision.program.timeout_seconds,
+            child_of: None,
         };
         let shard = self.shard(&info.execution_arn);
         if !shard.admit() {
@@ -315,7 +332,16 @@ impl Engine {
         }
         let (answer, answered) = oneshot::channel();
         let trace_header = trace_header.map(Arc::from);
-        let request = StartRequest { info, revision, input, trace_header, named, answer };
+        let request = StartRequest {
+            info,
+            revision,
+            input,
+            trace_header,
+            state_machine_version_arn,
+            state_machine_alias_arn,
+            named,
+            answer,
+        };
         shard.inbox.send(Message::Start(Box::new(request))).map_err(|_| StartExecutionError::Stopping)?;
         answered.await.unwrap_or(Err(StartExecutionError::Stopping))
     }
@@ -396,7 +422,7 @@ impl Engine {
         self.inner.executions.history(key, page).map(Some)
     }
 
-    /// ListExecutions of a machine, newest first.
+    /// ListExecutions of a machine, or of what was started by one of its versions or aliases, newest first.
     pub fn list_executions(
         &self,
         state_machine_arn: &str,

@@ -9,6 +9,7 @@
 
 pub mod activities;
 mod clock;
+mod closings;
 mod dispatch;
 mod engine;
 pub mod machines;
@@ -22,4 +23,4 @@ pub use engine::{
     StartedExecution, StopExecutionError, TaskTokenError,
 };
 pub use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent};
-pub use stepwell_store::{HistoryPage, ListCursor};
+pub use stepwell_store::{ExecutionRow, HistoryPage, ListCursor};

@@ -26,16 +26,16 @@ use stepwell_asl::{MachineType, Program, compile_as};
 use stepwell_aws::Account;
 use stepwell_store::{Keyspace, Store, WriteBatch};
 
-pub use aliases::{ALIASES_MAX, AliasDescription, AliasUpdate, NewAlias, Route, StartTarget};
 use aliases::alias_key;
+pub use aliases::{ALIASES_MAX, AliasDescription, AliasUpdate, NewAlias, Route, StartTarget};
 use cache::RevisionCache;
 pub use errors::{
     CreateAliasError, CreateMachineError, DeleteVersionError, MachinesError, PublishVersionError,
     TagMachineError, UpdateAliasError, UpdateMachineError,
 };
 use record::{AliasRecord, MachineRecord, RevisionRecord, VersionRecord};
-use versions::{TooManyVersions, version_arn, version_key};
 pub use versions::{Publication, VERSIONS_MAX, VersionDescription, VersionSummary};
+use versions::{TooManyVersions, version_arn, version_key};
 
 /// State machines of an account. Source: quotas, "Maximum number of registered state machines".
 pub const MACHINES_MAX: usize = 100_000;
@@ -446,11 +446,7 @@ impl Machines {
     pub fn describe(&self, arn: &str) -> Result<Option<MachineDescription>, MachinesError> {
         let Some(entry) = self.entry(arn) else { return Ok(None) };
         let revision = self.present_revision(arn, entry.record.revision)?;
-        Ok(Some(MachineDescription {
-            status: entry.status(),
-            created_ms: entry.record.created_ms,
-            revision,
-        }))
+        Ok(Some(MachineDescription { status: entry.status(), created_ms: entry.record.created_ms, revision }))
     }
 
     /// A revision that a record of the machine `arn` names.

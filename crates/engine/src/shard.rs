@@ -1,16 +1,18 @@
 //! One shard: the executions whose ARN hashes to it, their timers, and the loop that moves them.
 
+mod children;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::ResourceKind;
-use stepwell_integrations::TaskRequest;
+use stepwell_integrations::{Host, Progress, TaskRequest};
 use stepwell_interpreter::{
-    Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, Moment, TaskDispatch, TaskReply,
-    TaskToken, decide,
+    ChildStart, Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, Moment, TaskDispatch,
+    TaskReply, TaskToken, decide, resume,
 };
 use stepwell_store::{
     CommitError, ExecutionKey, ExecutionRow, Executions, Outcome, ReadError, Store, WriteBatch,
@@ -40,11 +42,19 @@ pub(crate) enum Message {
     Stop(Box<StopRequest>),
     /// An attempt at a task ended.
     TaskEnded { key: ExecutionKey, scheduled_event: u64, reply: TaskReply },
+    /// The call of a `.sync` attempt was answered; the job it began is waited for.
+    TaskSubmitted { key: ExecutionKey, scheduled_event: u64, output: Payload },
     /// SendTaskSuccess, SendTaskFailure or SendTaskHeartbeat.
     Token(Box<TokenRequest>),
     /// A worker takes an activity's task. Answered once its start is durable; dropped unanswered where nobody waits
     /// for the task any more.
     ActivityTaken { attempt: AttemptKey, worker_name: Option<Arc<str>>, answer: oneshot::Sender<()> },
+    /// A Map Run asks for a child execution.
+    StartChild { child: Box<ChildStart>, revision: Arc<MachineRevision> },
+    /// The Map Run of this child execution is over.
+    StopChild { execution_arn: Arc<str> },
+    /// A child execution has ended; the command is for its parent.
+    ChildEnded { parent_arn: Arc<str>, command: Box<Command> },
     /// A run of states that was cut for fairness goes on.
     Continue { key: ExecutionKey },
     /// The end of this execution is durable.
@@ -59,6 +69,8 @@ pub(crate) struct StartRequest {
     pub revision: Arc<MachineRevision>,
     pub input: Payload,
     pub trace_header: Option<Arc<str>>,
+    pub state_machine_version_arn: Option<Arc<str>>,
+    pub state_machine_alias_arn: Option<Arc<str>>,
     /// Whether the caller chose the name, so that it may be taken.
     pub named: bool,
     pub answer: oneshot::Sender<Result<StartedExecution, StartExecutionError>>,
@@ -96,13 +108,18 @@ struct Live {
 
 /// What waits for a batch to become durable.
 enum Release {
-    Start(oneshot::Sender<Result<StartedExecution, StartExecutionError>>, StartedExecution),
+    Start(
+        oneshot::Sender<Result<StartedExecution, StartExecutionError>>,
+        Result<StartedExecution, StartExecutionError>,
+    ),
     Stop(oneshot::Sender<Result<i64, StopExecutionError>>, i64),
-    Token(oneshot::Sender<Result<(), TaskTokenError>>),
+    Token(oneshot::Sender<Result<(), TaskTokenError>>, Result<(), TaskTokenError>),
     ActivityTaken(oneshot::Sender<()>),
     Dispatch(AttemptKey, Box<TaskRequest>),
     Offer(Box<Offer>),
     Cancel(AttemptKey),
+    /// To the shard of the execution with this ARN.
+    Route(Arc<str>, Message),
     Message(Message),
 }
 
@@ -114,6 +131,8 @@ pub(crate) struct Surroundings {
     pub activities: Arc<Activities>,
     pub dispatcher: Arc<Dispatcher>,
     pub clock: Arc<dyn Clock>,
+    /// The inboxes of all shards.
+    pub shards: OnceLock<Vec<mpsc::Sender<Message>>>,
 }
 
 /// The state of one shard. Everything in it is touched by its own thread only.
@@ -177,12 +196,15 @@ impl Shard {
             execution.end_batch();
             Ok(())
         })?;
-        for dispatch in execution.in_flight(&revision.program) {
-            let release = self.hand_out(key, &row.info, &dispatch);
-            self.releases.push(release);
-        }
-        if execution.wants_to_continue() {
-            self.releases.push(Release::Message(Message::Continue { key }));
+        for effect in resume(&revision.program, &mut execution) {
+            match effect {
+                Effect::Dispatch(dispatch) => {
+                    let release = self.hand_out(key, &row.info, &dispatch, Progress::Again);
+                    self.releases.push(release);
+                }
+                Effect::Continue => self.releases.push(Release::Message(Message::Continue { key })),
+                effect => self.child_effect(Some(revision.clone()), effect),
+            }
         }
         self.by_arn.insert(row.info.execution_arn.clone(), key);
         self.live.insert(key, Live { execution, revision, row, timer_ms: None });
@@ -265,6 +287,9 @@ impl Shard {
             Message::TaskEnded { key, scheduled_event, reply } => {
                 self.command(key, Command::CallEnded { scheduled_event, reply });
             }
+            Message::TaskSubmitted { key, scheduled_event, output } => {
+                self.command(key, Command::TaskSubmitted { scheduled_event, output });
+            }
             Message::Token(request) => {
                 self.queued_requests.fetch_sub(1, Ordering::Relaxed);
                 self.token(*request);
@@ -277,6 +302,17 @@ impl Shard {
                     self.releases.push(Release::ActivityTaken(answer));
                 }
             }
+            Message::StartChild { child, revision } => self.start_child(*child, revision),
+            Message::StopChild { execution_arn } => {
+                if let Some(key) = self.by_arn.get(&execution_arn).copied() {
+                    self.command(key, Command::Stop { error: None, cause: None });
+                }
+            }
+            Message::ChildEnded { parent_arn, command } => {
+                if let Some(key) = self.by_arn.get(&parent_arn).copied() {
+                    self.command(key, *command);
+                }
+            }
             Message::Continue { key } => self.command(key, Command::Continue),
             Message::Closed { execution_arn } => {
                 self.closing.remove(&execution_arn);
@@ -286,20 +322,32 @@ impl Shard {
     }
 
     fn start(&mut self, request: StartRequest) {
-        let StartRequest { info, revision, input, trace_header, named, answer } = request;
+        let StartRequest {
+            info,
+            revision,
+            input,
+            trace_header,
+            state_machine_version_arn,
+            state_machine_alias_arn,
+            named,
+            answer,
+        } = request;
         let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info });
         if named && let Some(known) = self.known(&info.execution_arn, &input).transpose() {
-            match known {
-                // The original may still be on its way to the disk; this round's batch comes after it.
-                Ok(started) => self.releases.push(Release::Start(answer, started)),
-                Err(error) => {
-                    let _ = answer.send(Err(error));
-                }
-            }
+            // The original may still be on its way to the disk; this round's batch comes after it. That holds for
+            // "exists already" too: a client that hears it counts on the execution.
+            self.releases.push(Release::Start(answer, known));
             return;
         }
         let key = self.surroundings.executions.new_key();
-        let row = ExecutionRow { info: info.clone(), revision: revision.key, trace_header, outcome: None };
+        let row = ExecutionRow {
+            info: info.clone(),
+            revision: revision.key,
+            trace_header,
+            state_machine_version_arn,
+            state_machine_alias_arn,
+            outcome: None,
+        };
         let mut execution = Execution::new(info.clone());
         let moment = self.moment();
         let number = execution.next_batch();
@@ -309,13 +357,16 @@ impl Shard {
         self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
         self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
         let started = StartedExecution { execution_arn: info.execution_arn.clone(), start_ms: info.start_ms };
-        self.releases.push(Release::Start(answer, started));
-        self.release_effects(key, &live.row.info, decision.effects);
-        if live.row.outcome.is_some() {
+        self.releases.push(Release::Start(answer, Ok(started)));
+        let is_closed = live.row.outcome.is_some();
+        self.by_arn.insert(info.execution_arn.clone(), key);
+        self.live.insert(key, live);
+        self.release_effects(key, &info, decision.effects);
+        if is_closed {
+            self.live.remove(&key);
+            self.by_arn.remove(&info.execution_arn);
             self.closed(&info.execution_arn);
         } else {
-            self.by_arn.insert(info.execution_arn.clone(), key);
-            self.live.insert(key, live);
             self.set_timer(key);
         }
     }
@@ -378,7 +429,8 @@ impl Shard {
                 || self.closing.contains_key(&execution_arn)
                 || self.surroundings.executions.find(&execution_arn).is_ok_and(|found| found.is_some());
             let error = if is_known { TaskTokenError::TimedOut } else { TaskTokenError::DoesNotExist };
-            let _ = answer.send(Err(error));
+            // What ended the task may still be on its way to the disk.
+            self.releases.push(Release::Token(answer, Err(error)));
             return;
         };
         let command = match action {
@@ -386,14 +438,20 @@ impl Shard {
             TokenAction::Heartbeat => Command::Heartbeat { scheduled_event },
         };
         self.command(key, command);
-        self.releases.push(Release::Token(answer));
+        self.releases.push(Release::Token(answer, Ok(())));
     }
 
     /// How an attempt leaves the shard: to the task runner, or to wait for a worker.
-    fn hand_out(&self, key: ExecutionKey, info: &ExecutionInfo, dispatch: &TaskDispatch) -> Release {
+    fn hand_out(
+        &self,
+        key: ExecutionKey,
+        info: &ExecutionInfo,
+        dispatch: &TaskDispatch,
+        progress: Progress,
+    ) -> Release {
         let attempt = (key, dispatch.scheduled_event);
         if !matches!(dispatch.resource.kind, ResourceKind::Activity) {
-            return Release::Dispatch(attempt, Box::new(task_request(info, dispatch)));
+            return Release::Dispatch(attempt, Box::new(task_request(info, dispatch, progress)));
         }
         let token = TaskToken {
             execution_arn: info.execution_arn.clone(),
@@ -449,15 +507,20 @@ impl Shard {
         for effect in effects {
             match effect {
                 Effect::Dispatch(dispatch) => {
-                    let release = self.hand_out(key, info, &dispatch);
+                    let release = self.hand_out(key, info, &dispatch, Progress::New);
                     self.releases.push(release);
                 }
                 Effect::Cancel { scheduled_event } => {
                     self.releases.push(Release::Cancel((key, scheduled_event)));
                 }
                 Effect::Continue => self.releases.push(Release::Message(Message::Continue { key })),
-                Effect::Finished { status, .. } => {
+                Effect::Finished { status, output, .. } => {
                     tracing::debug!(execution = %info.execution_arn, status = status.name(), "execution ended");
+                    self.tell_parent(info, output.map(|stored| stored.payload));
+                }
+                effect => {
+                    let revision = self.live.get(&key).map(|live| live.revision.clone());
+                    self.child_effect(revision, effect);
                 }
             }
         }
@@ -527,7 +590,7 @@ fn perform(
 ) {
     let Surroundings { dispatcher, activities, .. } = surroundings;
     match (release, result) {
-        (Release::Start(answer, started), Ok(())) => drop(answer.send(Ok(started))),
+        (Release::Start(answer, started), Ok(())) => drop(answer.send(started)),
         (Release::Start(answer, _), Err(error)) => {
             drop(answer.send(Err(StartExecutionError::Commit(error.clone()))));
         }
@@ -535,8 +598,10 @@ fn perform(
         (Release::Stop(answer, _), Err(error)) => {
             drop(answer.send(Err(StopExecutionError::Commit(error.clone()))))
         }
-        (Release::Token(answer), Ok(())) => drop(answer.send(Ok(()))),
-        (Release::Token(answer), Err(error)) => drop(answer.send(Err(TaskTokenError::Commit(error.clone())))),
+        (Release::Token(answer, result), Ok(())) => drop(answer.send(result)),
+        (Release::Token(answer, _), Err(error)) => {
+            drop(answer.send(Err(TaskTokenError::Commit(error.clone()))))
+        }
         (Release::ActivityTaken(answer), Ok(())) => drop(answer.send(())),
         (Release::Dispatch(attempt, request), Ok(())) => {
             dispatcher.dispatch(attempt, *request, shard.clone())
@@ -546,13 +611,20 @@ fn perform(
             dispatcher.cancel(attempt);
             activities.withdraw(attempt);
         }
-        (Release::Message(message), Ok(())) => drop(shard.send(message)),
+        (Release::Route(arn, message), Ok(())) => children::route(surroundings, &arn, message, shard),
+        (Release::Message(message), Ok(())) => {
+            if let Message::Closed { execution_arn } = &message {
+                dispatcher.execution_closed(execution_arn);
+            }
+            drop(shard.send(message));
+        }
         // Nothing happens that is not durable.
         (
             Release::ActivityTaken(_)
             | Release::Dispatch(..)
             | Release::Offer(_)
             | Release::Cancel(..)
+            | Release::Route(..)
             | Release::Message(_),
             Err(_),
         ) => {}
@@ -576,7 +648,8 @@ fn outcome(decision: &Decision, stop_ms: i64) -> Option<Outcome> {
     })
 }
 
-fn task_request(info: &ExecutionInfo, dispatch: &TaskDispatch) -> TaskRequest {
+fn task_request(info: &ExecutionInfo, dispatch: &TaskDispatch, progress: Progress) -> TaskRequest {
+    let submitted = dispatch.submitted.as_ref().map(|answer| answer.payload.clone());
     TaskRequest {
         attempt_id: format!("{}#{}", info.execution_arn, dispatch.scheduled_event).into(),
         resource: dispatch.resource.clone(),
@@ -584,5 +657,8 @@ fn task_request(info: &ExecutionInfo, dispatch: &TaskDispatch) -> TaskRequest {
         execution_arn: info.execution_arn.clone(),
         state_machine_arn: info.state_machine_arn.clone(),
         role_arn: dispatch.credentials_role.clone().unwrap_or_else(|| info.role_arn.clone()),
+        progress: submitted.map_or(progress, Progress::Submitted),
+        // The dispatcher puts itself there.
+        host: Host::default(),
     }
 }

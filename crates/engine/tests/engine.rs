@@ -92,6 +92,7 @@ impl House {
                 machine_type: stepwell_asl::MachineType::Standard,
                 configurations,
                 tags: Vec::new(),
+                publish: None,
             },
             1,
         );
@@ -110,6 +111,8 @@ impl House {
             name: name.map(str::to_owned),
             input: Payload::parse(input).expect("the input is JSON"),
             trace_header: None,
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
         };
         self.engine.start_execution(request).await.map(|started| started.execution_arn.to_string())
     }
@@ -216,7 +219,14 @@ async fn many_executions_at_once_all_end_and_page_in_order() {
         .map(|i| {
             let (engine, revision) = (house.engine.clone(), machine.clone());
             let input = Payload::parse(r#"{"a":[1,2,3]}"#).expect("the input is JSON");
-            let request = StartExecution { revision, name: Some(format!("e{i}")), input, trace_header: None };
+            let request = StartExecution {
+                revision,
+                name: Some(format!("e{i}")),
+                input,
+                trace_header: None,
+                state_machine_version_arn: None,
+                state_machine_alias_arn: None,
+            };
             tokio::spawn(async move { engine.start_execution(request).await })
         })
         .collect();

@@ -53,6 +53,9 @@ impl Writer {
             Condition::And(members) => self.members(members, " and ", Around::And, around, depth),
             Condition::Or(members) => self.members(members, " or ", Around::Or, around, depth),
             Condition::Not(member) => self.not(member, depth),
+            Condition::Query(template) => {
+                self.push(template.as_query().map_or("an expression", |e| e.text()));
+            }
             Condition::Test { variable, test } => {
                 let bracketed = around == Around::Not;
                 self.push(if bracketed { "(" } else { "" });

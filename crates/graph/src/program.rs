@@ -68,6 +68,14 @@ impl Ways {
                 self.transition(task.transition);
                 self.catchers(&task.catch);
             }
+            StateKind::Parallel(parallel) => {
+                self.transition(parallel.transition);
+                self.catchers(&parallel.catch);
+            }
+            StateKind::Map(map) => {
+                self.transition(map.transition);
+                self.catchers(&map.catch);
+            }
             StateKind::Choice(choice) => self.rules(choice),
             StateKind::Succeed(_) | StateKind::Fail(_) => self.add(self.end, EdgeKind::Next, None),
         }
@@ -115,6 +123,8 @@ fn describe(kind: &StateKind) -> (StateType, String) {
         StateKind::Fail(_) => (StateType::Fail, String::new()),
         StateKind::Wait(wait) => (StateType::Wait, wait_detail(wait)),
         StateKind::Task(task) => task_detail(task),
+        StateKind::Parallel(_) => (StateType::Service, "Parallel".to_owned()),
+        StateKind::Map(_) => (StateType::Service, "Map".to_owned()),
     }
 }
 
@@ -124,6 +134,7 @@ fn wait_detail(wait: &Wait) -> String {
         WaitUntil::SecondsPath(path) => format!("Wait {} s", path.text()),
         WaitUntil::Timestamp(until) => format!("Wait until {}", until.to_iso8601()),
         WaitUntil::TimestampPath(path) => format!("Wait until {}", path.text()),
+        WaitUntil::SecondsQuery(_) | WaitUntil::TimestampQuery(_) => "Wait for a computed time".to_owned(),
     }
 }
 

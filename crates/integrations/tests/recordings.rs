@@ -81,7 +81,9 @@ fn read(case: &Json, recorded: &Json) -> Option<Recorded> {
     let served = support::parse(&resource).is_some_and(|r| stepwell_integrations::supports(&r).is_ok());
     // What a token brings is not the call's; what was submitted is.
     let reply = match recorded.get("submitted_output") {
-        Some(output) if resource.ends_with(".waitForTaskToken") => json!({"type": "success", "output": output}),
+        Some(output) if resource.ends_with(".waitForTaskToken") => {
+            json!({"type": "success", "output": output})
+        }
         _ => reply.clone(),
     };
     served.then(|| Recorded {

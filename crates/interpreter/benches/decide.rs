@@ -29,6 +29,7 @@ fn info() -> Arc<ExecutionInfo> {
         region: "us-east-1".into(),
         start_ms: 0,
         timeout_s: None,
+        child_of: None,
     })
 }
 

@@ -1,12 +1,12 @@
 //! [`Execution::apply`]: the only function that changes an execution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stepwell_asl::program::{Program, StateId, StateKind};
 
 use crate::event::{EventDetails, HistoryEvent, PrivateRecord, Record, ScheduledResource, Stored, ThreadId};
 use crate::execution::{
-    Activity, Attempt, Children, DueWhat, Execution, ExecutionStatus, Parent, Position, Thread, Visit,
+    Activity, Attempt, Children, DueWhat, Execution, ExecutionStatus, MapRun, Parent, Position, Thread, Visit,
 };
 use crate::retry::Failure;
 
@@ -77,7 +77,14 @@ impl Execution {
     fn begin(&mut self, program: &Program, input: &Stored) {
         self.input = Some(input.clone());
         // The first state's entry names no previous event, not even ExecutionStarted: AWS's way.
-        self.add_thread(ThreadId::MAIN, None, program.start_at, input, 0);
+        let start_at = match &self.info.child_of {
+            None => Some(program.start_at),
+            Some(child_of) => program
+                .state_named(&child_of.map_state)
+                .and_then(|map| start_of(program, map, child_of.index)),
+        };
+        let start_at = start_at.unwrap_or(program.start_at);
+        self.add_thread(ThreadId::MAIN, None, start_at, input, 0);
         if let Some(timeout_s) = self.info.timeout_s {
             self.due.insert((self.info.start_ms + i64::from(timeout_s) * 1000, DueWhat::Execution));
         }
@@ -132,7 +139,9 @@ impl Execution {
                 thread.position = Position::Between { next, input: output.clone() };
             }
             // Neither moves the chain: AWS lets the exit that follows name the same previous event.
-            EventDetails::ParallelStateSucceeded | EventDetails::MapStateSucceeded => is_in_chain = false,
+            EventDetails::ParallelStateSucceeded
+            | EventDetails::MapStateSucceeded
+            | EventDetails::MapRunSucceeded => is_in_chain = false,
             EventDetails::MapIterationAborted { .. } | EventDetails::StateAborted { .. } => {
                 is_in_chain = false
             }
@@ -170,7 +179,9 @@ impl Execution {
             }
             PrivateRecord::WaitScheduled { thread, .. }
             | PrivateRecord::RetryScheduled { thread, .. }
-            | PrivateRecord::HeartbeatReceived { thread, .. } => *thread,
+            | PrivateRecord::HeartbeatReceived { thread, .. }
+            | PrivateRecord::ChildExecutionStarted { thread, .. }
+            | PrivateRecord::ChildExecutionEnded { thread, .. } => *thread,
         };
         self.forget(id);
         let visit = self.threads.get_mut(&id).and_then(Thread::visit_mut).ok_or(misplaced)?;
@@ -189,6 +200,24 @@ impl Execution {
             PrivateRecord::HeartbeatReceived { at_ms, .. } => {
                 if let Activity::Task(attempt) = &mut visit.activity {
                     attempt.heartbeat_due_ms = after(*at_ms, attempt.heartbeat_s);
+                }
+            }
+            PrivateRecord::ChildExecutionStarted { index, .. } => {
+                if let Activity::MapRun(run) = &mut visit.activity {
+                    run.running.insert(*index);
+                    run.children.next_index = index + 1;
+                    run.children.running += 1;
+                }
+            }
+            PrivateRecord::ChildExecutionEnded { index, output, .. } => {
+                if let Activity::MapRun(run) = &mut visit.activity
+                    && run.running.remove(index)
+                    && let Some(result) = run.children.results.get_mut(*index as usize)
+                {
+                    run.failed += u32::from(output.is_none());
+                    result.clone_from(output);
+                    run.children.ended += 1;
+                    run.children.running -= 1;
                 }
             }
             _ => {}
@@ -286,9 +315,7 @@ impl Execution {
 /// The first state of the branch or iteration `index` of `container`.
 fn start_of(program: &Program, container: StateId, index: u32) -> Option<StateId> {
     match &program.state(container).kind {
-        #[cfg(feature = "whole-language")]
         StateKind::Parallel(parallel) => parallel.branches.get(index as usize).map(|branch| branch.start_at),
-        #[cfg(feature = "whole-language")]
         StateKind::Map(map) => Some(map.processor.start_at),
         _ => None,
     }
@@ -339,6 +366,21 @@ fn apply_to_visit(
             let Activity::Task(attempt) = &visit.activity else { return None };
             failed(error, cause, attempt.is_heartbeat_missed(event.timestamp_ms))
         }
+        EventDetails::MapRunStarted {
+            map_run_arn,
+            children,
+            concurrency,
+            tolerated_failure_count,
+            tolerated_failure_percentage,
+        } => Activity::MapRun(MapRun {
+            map_run_arn: map_run_arn.clone(),
+            children: Children::new(*children, *concurrency),
+            running: BTreeSet::new(),
+            failed: 0,
+            tolerated_failure_count: *tolerated_failure_count,
+            tolerated_failure_percentage: *tolerated_failure_percentage,
+        }),
+        EventDetails::MapRunFailed { error, cause } => failed(error, cause, false),
         EventDetails::ParallelStateStarted => Activity::Children(branches(program, visit.state)?),
         EventDetails::MapStateStarted { length, concurrency } => {
             Activity::Children(Children::new(*length, *concurrency))
@@ -348,12 +390,6 @@ fn apply_to_visit(
     Some(())
 }
 
-#[cfg(not(feature = "whole-language"))]
-fn branches(_: &Program, _: StateId) -> Option<Children> {
-    None
-}
-
-#[cfg(feature = "whole-language")]
 fn branches(program: &Program, state: StateId) -> Option<Children> {
     let StateKind::Parallel(parallel) = &program.state(state).kind else { return None };
     let count = u32::try_from(parallel.branches.len()).ok()?;

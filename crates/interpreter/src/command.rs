@@ -6,7 +6,7 @@ use stepwell_asl::payload::Payload;
 use stepwell_asl::program::Resource;
 
 use crate::event::{Record, Stored, ThreadId};
-use crate::execution::ExecutionStatus;
+use crate::execution::{ExecutionInfo, ExecutionStatus};
 
 /// Time and chance, the two things a decision cannot take from itself.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +58,17 @@ pub enum Command {
         /// How.
         reply: TaskReply,
     },
+    /// A child execution of a Map Run has ended.
+    ChildEnded {
+        /// The chain that visits the Map state.
+        thread: ThreadId,
+        /// The Map Run; an end in an earlier one changes nothing.
+        map_run_arn: Arc<str>,
+        /// Which child, from 0.
+        index: u32,
+        /// What it gave; `None` where it did not succeed.
+        output: Option<Payload>,
+    },
     /// SendTaskHeartbeat.
     Heartbeat {
         /// Id of its `…Scheduled` event.
@@ -105,6 +116,13 @@ pub enum Effect {
         /// Id of its `…Scheduled` event.
         scheduled_event: u64,
     },
+    /// Start a child execution of a Map Run, unless it has been started before.
+    StartChild(Box<ChildStart>),
+    /// Stop a child execution: its Map Run is over.
+    StopChild {
+        /// Its ARN.
+        execution_arn: Arc<str>,
+    },
     /// Hand in [`Command::Continue`] when the others on the shard have had their turn.
     Continue,
     /// The execution has ended.
@@ -118,6 +136,15 @@ pub enum Effect {
         /// Where the status has one.
         cause: Option<Arc<str>>,
     },
+}
+
+/// A child execution of a Map Run to be started.
+#[derive(Debug, Clone)]
+pub struct ChildStart {
+    /// All but the time, which is its own.
+    pub info: ExecutionInfo,
+    /// Its input.
+    pub input: Payload,
 }
 
 /// One attempt to be made.

@@ -93,6 +93,11 @@ impl Surroundings<'_> {
         context.into()
     }
 
+    /// The same surroundings for an ItemSelector.
+    pub(crate) fn for_item(&self, item: Item) -> Surroundings<'_> {
+        Surroundings { item: Some(item), token: None, context: OnceCell::new(), ..*self }
+    }
+
     /// The item of the innermost Map iteration that this chain belongs to.
     fn enclosing_item(&self) -> Option<Item> {
         let mut thread = self.thread;
@@ -101,7 +106,6 @@ impl Surroundings<'_> {
             let container = self.execution.threads.get(&parent.thread)?;
             let visit = container.visit()?;
             let state = self.program.state(visit.state);
-            #[cfg(feature = "whole-language")]
             if let StateKind::Map(map) = &state.kind {
                 // The items are a function of what the Map state saw: computed again rather than stored again.
                 let surroundings = Surroundings {

@@ -40,6 +40,36 @@ pub fn decide(program: &Program, execution: &mut Execution, command: Command, mo
     decision
 }
 
+/// What a running execution needs done when everything but its records was lost: its attempts and child executions
+/// begin once more, under the same names, and a cut run of states goes on.
+#[must_use]
+pub fn resume(program: &Program, execution: &mut Execution) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = execution.in_flight(program).into_iter().map(Effect::Dispatch).collect();
+    let wants_to_continue = execution.wants_to_continue();
+    let deciding = Deciding {
+        program,
+        now_ms: execution.info.start_ms,
+        execution,
+        entropy: Cell::new(0),
+        decision: Decision::default(),
+        new_payloads: 0,
+        scheduled: Vec::new(),
+    };
+    for (id, thread) in &deciding.execution.threads {
+        let visited = thread.visit().map(|visit| program.state(visit.state));
+        if let Some(state) = visited
+            && let StateKind::Map(map) = &state.kind
+        {
+            let children = states::map_run::again(&deciding, *id, state, map);
+            effects.extend(children.into_iter().map(|child| Effect::StartChild(Box::new(child))));
+        }
+    }
+    if wants_to_continue {
+        effects.push(Effect::Continue);
+    }
+    effects
+}
+
 /// Why a state's work stops short.
 pub(crate) enum Stop {
     /// The state fails with an error of the language.
@@ -99,6 +129,13 @@ impl<'a> Deciding<'a> {
             }
             Command::TokenEnded { scheduled_event, reply } => {
                 self.with_attempt(scheduled_event, |this, thread| states::task::ended(this, thread, reply));
+            }
+            Command::ChildEnded { thread, map_run_arn, index, output } => {
+                let run = self.execution.threads.get(&thread).and_then(|t| t.map_run());
+                if run.is_some_and(|run| run.map_run_arn == map_run_arn && run.running.contains(&index)) {
+                    let output = output.map(|output| self.store(output));
+                    self.note(PrivateRecord::ChildExecutionEnded { thread, index, output });
+                }
             }
             Command::Heartbeat { scheduled_event } => {
                 let at_ms = self.now_ms;
@@ -281,8 +318,7 @@ impl<'a> Deciding<'a> {
 
     /// Ends the execution with the terminal event `details`.
     pub(crate) fn finish(&mut self, thread: ThreadId, details: EventDetails) {
-        let in_flight: Vec<u64> =
-            self.execution.threads.values().filter_map(|t| t.attempt()).map(|a| a.scheduled_event).collect();
+        let leftovers = self.leftovers();
         let (status, output, error, cause) = match &details {
             EventDetails::ExecutionSucceeded { output } => {
                 (ExecutionStatus::Succeeded, Some(output.clone()), None, None)
@@ -299,16 +335,31 @@ impl<'a> Deciding<'a> {
             _ => unreachable!("only terminal events end an execution"),
         };
         if self.emit(thread, details).is_ok() {
-            self.finished(in_flight, Effect::Finished { status, output, error, cause });
+            self.finished(leftovers, Effect::Finished { status, output, error, cause });
         }
     }
 
-    fn finished(&mut self, in_flight: Vec<u64>, finished: Effect) {
+    /// What is given up when the execution ends: attempts and child executions that are under way.
+    fn leftovers(&self) -> Vec<Effect> {
+        let attempts = self.execution.threads.values().filter_map(|t| t.attempt()).map(|a| a.scheduled_event);
+        let mut effects: Vec<Effect> =
+            attempts.map(|scheduled_event| Effect::Cancel { scheduled_event }).collect();
+        effects.extend(states::map_run::stops_of(self.execution));
+        effects
+    }
+
+    fn finished(&mut self, leftovers: Vec<Effect>, finished: Effect) {
         // Attempts that this very decision scheduled were never dispatched; cancelling them does no harm.
-        self.decision.effects.retain(|e| !matches!(e, Effect::Continue | Effect::Dispatch(_)));
-        let cancels = in_flight.into_iter().map(|scheduled_event| Effect::Cancel { scheduled_event });
-        self.decision.effects.extend(cancels);
+        let is_for_later =
+            |e: &Effect| matches!(e, Effect::Continue | Effect::Dispatch(_) | Effect::StartChild(_));
+        self.decision.effects.retain(|e| !is_for_later(e));
+        self.decision.effects.extend(leftovers);
         self.decision.effects.push(finished);
+    }
+
+    /// Adds an effect.
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        self.decision.effects.push(effect);
     }
 
     /// Tells that nobody waits for the attempt any more.
@@ -319,15 +370,18 @@ impl<'a> Deciding<'a> {
     /// Lets an event happen. Where it would be the last that the history holds and does not end the execution, the
     /// execution fails in its place.
     pub(crate) fn emit(&mut self, thread: ThreadId, details: EventDetails) -> Result<(), Stop> {
+        self.emit_with(thread, None, details)
+    }
+
+    fn emit_with(
+        &mut self,
+        thread: ThreadId,
+        previous: Option<u64>,
+        details: EventDetails,
+    ) -> Result<(), Stop> {
         let id = self.execution.last_event_id + 1;
         if id >= HISTORY_EVENTS_MAX && !details.is_terminal() {
-            let in_flight = self
-                .execution
-                .threads
-                .values()
-                .filter_map(|t| t.attempt())
-                .map(|a| a.scheduled_event)
-                .collect();
+            let leftovers = self.leftovers();
             let error: Option<Arc<str>> = Some("States.Runtime".into());
             let cause: Option<Arc<str>> = Some(
                 format!("The execution reached the maximum number of history events ({HISTORY_EVENTS_MAX}).")
@@ -336,15 +390,16 @@ impl<'a> Deciding<'a> {
             self.record(self.event(
                 id,
                 thread,
+                None,
                 EventDetails::ExecutionFailed { error: error.clone(), cause: cause.clone() },
             ));
             self.finished(
-                in_flight,
+                leftovers,
                 Effect::Finished { status: ExecutionStatus::Failed, output: None, error, cause },
             );
             return Err(Stop::Over);
         }
-        let event = self.event(id, thread, details);
+        let event = self.event(id, thread, previous, details);
         self.record(event);
         Ok(())
     }
@@ -356,17 +411,18 @@ impl<'a> Deciding<'a> {
         thread: ThreadId,
         details: EventDetails,
     ) -> Result<(), Stop> {
-        if let Some(thread) = self.execution.threads.get_mut(&thread) {
-            thread.last_event = previous_event_id;
-        }
-        self.emit(thread, details)
+        self.emit_with(thread, Some(previous_event_id), details)
     }
 
-    fn event(&self, id: u64, thread: ThreadId, details: EventDetails) -> Record {
-        let previous_event_id = match &details {
-            EventDetails::ExecutionStarted { .. }
-            | EventDetails::ExecutionAborted { .. }
-            | EventDetails::ExecutionTimedOut { .. } => 0,
+    fn event(&self, id: u64, thread: ThreadId, previous: Option<u64>, details: EventDetails) -> Record {
+        let previous_event_id = match (&details, previous) {
+            (_, Some(previous)) => previous,
+            (
+                EventDetails::ExecutionStarted { .. }
+                | EventDetails::ExecutionAborted { .. }
+                | EventDetails::ExecutionTimedOut { .. },
+                None,
+            ) => 0,
             _ => self.execution.threads.get(&thread).map_or(0, |t| t.last_event),
         };
         Record::Event(HistoryEvent { id, previous_event_id, timestamp_ms: self.now_ms, thread, details })
@@ -435,9 +491,7 @@ pub(crate) fn state_type(state: &State) -> StateType {
         StateKind::Wait(_) => StateType::Wait,
         StateKind::Succeed(_) => StateType::Succeed,
         StateKind::Fail(_) => StateType::Fail,
-        #[cfg(feature = "whole-language")]
         StateKind::Parallel(_) => StateType::Parallel,
-        #[cfg(feature = "whole-language")]
         StateKind::Map(_) => StateType::Map,
     }
 }

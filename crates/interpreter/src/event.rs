@@ -185,6 +185,19 @@ pub enum EventDetails {
     MapStateSucceeded,
     /// `MapStateFailed`
     MapStateFailed,
+    /// `MapRunStarted`; how many `children` there will be, how many at a time, and which failures are tolerated are not
+    /// shown.
+    MapRunStarted {
+        map_run_arn: Arc<str>,
+        children: u32,
+        concurrency: u32,
+        tolerated_failure_count: Option<u32>,
+        tolerated_failure_percentage: Option<f64>,
+    },
+    /// `MapRunSucceeded`
+    MapRunSucceeded,
+    /// `MapRunFailed`
+    MapRunFailed { error: Option<Arc<str>>, cause: Option<Arc<str>> },
     /// `MapIterationStarted`; `name` is the Map state's.
     MapIterationStarted { name: Arc<str>, index: u32 },
     /// `MapIterationSucceeded`
@@ -243,6 +256,22 @@ pub enum PrivateRecord {
         /// Its chain.
         thread: ThreadId,
     },
+    /// A child execution of a Map Run is to be started.
+    ChildExecutionStarted {
+        /// The chain that visits the Map state.
+        thread: ThreadId,
+        /// Which child, from 0.
+        index: u32,
+    },
+    /// A child execution of a Map Run has ended.
+    ChildExecutionEnded {
+        /// The chain that visits the Map state.
+        thread: ThreadId,
+        /// Which child, from 0.
+        index: u32,
+        /// What it gave, where it succeeded.
+        output: Option<Stored>,
+    },
     /// A branch or iteration failed: all of them are gone, and the Parallel or Map state has failed.
     ChildrenFailed {
         /// The chain that visits the Parallel or Map state.
@@ -264,6 +293,7 @@ impl PrivateRecord {
     pub fn stored(&self) -> Option<&Stored> {
         match self {
             PrivateRecord::ThreadStarted { input, .. } => Some(input),
+            PrivateRecord::ChildExecutionEnded { output, .. } => output.as_ref(),
             _ => None,
         }
     }

@@ -28,6 +28,23 @@ pub struct ExecutionInfo {
     pub start_ms: i64,
     /// `TimeoutSeconds` of the machine.
     pub timeout_s: Option<u32>,
+    /// Whose child it is, where it is one of a Map Run.
+    pub child_of: Option<ChildOf>,
+}
+
+/// The place of a child execution in its Map Run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChildOf {
+    /// `arn:aws:states:…:mapRun:<machine>/<label>:<uuid>`
+    pub map_run_arn: Arc<str>,
+    /// The Map state whose processor it runs.
+    pub map_state: Arc<str>,
+    /// The execution that visits that state.
+    pub execution_arn: Arc<str>,
+    /// The chain of that execution.
+    pub thread: ThreadId,
+    /// Which child, from 0.
+    pub index: u32,
 }
 
 /// `status` of DescribeExecution.
@@ -151,6 +168,8 @@ pub(crate) enum Activity {
     Succeeded { result: Stored },
     /// Branches or iterations run.
     Children(Children),
+    /// Child executions run.
+    MapRun(MapRun),
     /// The state has failed; Retry and Catch are to be asked now.
     Failed(Failure),
     /// A failed state waits for its next attempt.
@@ -225,14 +244,43 @@ impl Children {
     }
 }
 
+/// The child executions of a Distributed Map.
+#[derive(Debug, Clone)]
+pub(crate) struct MapRun {
+    pub map_run_arn: Arc<str>,
+    pub children: Children,
+    /// Those that have been started and have not ended.
+    pub running: BTreeSet<u32>,
+    pub failed: u32,
+    pub tolerated_failure_count: Option<u32>,
+    pub tolerated_failure_percentage: Option<f64>,
+}
+
+impl MapRun {
+    /// Whether more have failed than is tolerated; without a threshold none is.
+    pub(crate) fn is_threshold_exceeded(&self) -> bool {
+        let (count, percentage) = (self.tolerated_failure_count, self.tolerated_failure_percentage);
+        if count.is_none() && percentage.is_none() {
+            return self.failed > 0;
+        }
+        let total = self.children.results.len().max(1);
+        #[allow(clippy::cast_precision_loss)]
+        let share = f64::from(self.failed) * 100.0 / total as f64;
+        count.is_some_and(|count| self.failed > count)
+            || percentage.is_some_and(|percentage| share > percentage)
+    }
+}
+
 impl Visit {
     pub(crate) fn due_ms(&self) -> Option<i64> {
         match &self.activity {
             Activity::Waiting { due_ms } | Activity::BackingOff { due_ms } => Some(*due_ms),
             Activity::Task(attempt) => attempt.due_ms(),
-            Activity::Ready | Activity::Succeeded { .. } | Activity::Children(_) | Activity::Failed(_) => {
-                None
-            }
+            Activity::Ready
+            | Activity::Succeeded { .. }
+            | Activity::Children(_)
+            | Activity::MapRun(_)
+            | Activity::Failed(_) => None,
         }
     }
 
@@ -241,6 +289,11 @@ impl Visit {
         match &self.activity {
             Activity::Ready | Activity::Succeeded { .. } | Activity::Failed(_) => true,
             Activity::Children(children) => children.may_begin_another() || children.all_have_ended(),
+            Activity::MapRun(run) => {
+                run.children.may_begin_another()
+                    || run.children.all_have_ended()
+                    || run.is_threshold_exceeded()
+            }
             Activity::Waiting { .. } | Activity::Task(_) | Activity::BackingOff { .. } => false,
         }
     }
@@ -373,6 +426,13 @@ impl Thread {
     pub(crate) fn children_mut(&mut self) -> Option<&mut Children> {
         match &mut self.visit_mut()?.activity {
             Activity::Children(children) => Some(children),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn map_run(&self) -> Option<&MapRun> {
+        match &self.visit()?.activity {
+            Activity::MapRun(run) => Some(run),
             _ => None,
         }
     }

@@ -15,16 +15,17 @@ mod decide;
 mod event;
 mod execution;
 pub mod limits;
+mod parameters;
 mod retry;
 mod states;
 mod token;
 
 pub use apply::ApplyError;
-pub use command::{Command, Decision, Effect, Moment, TaskDispatch, TaskReply};
-pub use decide::decide;
+pub use command::{ChildStart, Command, Decision, Effect, Moment, TaskDispatch, TaskReply};
+pub use decide::{decide, resume};
 pub use event::{
     EventDetails, HistoryEvent, PrivateRecord, Record, ScheduledResource, StateType, Stored, TaskResource,
     ThreadId,
 };
-pub use execution::{Execution, ExecutionInfo, ExecutionStatus};
+pub use execution::{ChildOf, Execution, ExecutionInfo, ExecutionStatus};
 pub use token::TaskToken;

@@ -32,6 +32,21 @@ pub(crate) fn machine(arn: &str) -> Result<MachineArn, Fault> {
     }
 }
 
+/// A qualified ARN's machine and qualifier: a version's number or an alias's name.
+pub(crate) fn split_qualifier(arn: &str) -> (&str, Option<&str>) {
+    match arn.match_indices(':').nth(6) {
+        Some((colon, _)) => (&arn[..colon], Some(&arn[colon + 1..])),
+        None => (arn, None),
+    }
+}
+
+/// The number of a version, where this is a version's ARN.
+pub(crate) fn version(arn: &str) -> Option<u64> {
+    let number = split_qualifier(arn).1?;
+    let plain = !number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit());
+    if plain { number.parse().ok() } else { None }
+}
+
 /// The same for an operation that refuses labelled ARNs.
 pub(crate) fn machine_without_label(arn: &str) -> Result<MachineArn, Fault> {
     match machine(arn)? {

@@ -98,6 +98,19 @@ pub(crate) fn activity_does_not_exist(arn: &str) -> Fault {
     service("ActivityDoesNotExist", format!("Activity Does Not Exist: '{arn}'"))
 }
 
+pub(crate) fn conflict(message: impl Into<String>) -> Fault {
+    service("ConflictException", message)
+}
+
+pub(crate) fn quota_exceeded(message: impl Into<String>) -> Fault {
+    service("ServiceQuotaExceededException", message)
+}
+
+/// An alias, or a version that an alias shall route to, is not there.
+pub(crate) fn reference_not_found() -> Fault {
+    service("ResourceNotFound", "Request references a resource that does not exist.")
+}
+
 pub(crate) fn resource_not_found(arn: &str) -> Fault {
     let mut fault = service("ResourceNotFound", format!("Resource not found: '{arn}'"));
     fault.members.insert("resourceName".into(), Value::from(arn));

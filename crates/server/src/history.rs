@@ -56,6 +56,9 @@ fn type_name(details: &EventDetails) -> String {
         E::ParallelStateSucceeded => "ParallelStateSucceeded",
         E::ParallelStateFailed => "ParallelStateFailed",
         E::MapStateStarted { .. } => "MapStateStarted",
+        E::MapRunStarted { .. } => "MapRunStarted",
+        E::MapRunSucceeded => "MapRunSucceeded",
+        E::MapRunFailed { .. } => "MapRunFailed",
         E::MapStateSucceeded => "MapStateSucceeded",
         E::MapStateFailed => "MapStateFailed",
         E::MapIterationStarted { .. } => "MapIterationStarted",
@@ -144,10 +147,10 @@ impl Details {
             | E::LambdaFunctionFailed { error, cause }
             | E::LambdaFunctionTimedOut { error, cause }
             | E::ActivityFailed { error, cause }
-            | E::ActivityTimedOut { error, cause } => {
-                put_failure(&mut wire, error.as_deref(), cause.as_deref())
-            }
+            | E::ActivityTimedOut { error, cause }
+            | E::MapRunFailed { error, cause } => put_failure(&mut wire, error.as_deref(), cause.as_deref()),
             E::ActivityStarted { worker_name } => put_some(&mut wire, "workerName", worker_name.as_deref()),
+            E::MapRunStarted { map_run_arn, .. } => put(&mut wire, "mapRunArn", map_run_arn),
             E::MapStateStarted { length, .. } => drop(wire.insert("length".into(), (*length).into())),
             E::MapIterationStarted { name, index }
             | E::MapIterationSucceeded { name, index }
@@ -165,6 +168,7 @@ impl Details {
             | E::ParallelStateStarted
             | E::ParallelStateSucceeded
             | E::ParallelStateFailed
+            | E::MapRunSucceeded
             | E::MapStateSucceeded
             | E::MapStateFailed
             | E::StateAborted { .. } => return None,

@@ -23,6 +23,12 @@ pub(crate) fn size(max_results: Option<f64>) -> usize {
     }
 }
 
+/// The number at which a page begins, where its token holds one.
+pub(crate) fn number(position: Option<Vec<u8>>) -> Result<Option<u64>, Fault> {
+    let read = |bytes: Vec<u8>| bytes.try_into().map(u64::from_be_bytes).map_err(|_| fault::invalid_token());
+    position.map(read).transpose()
+}
+
 /// Makes and reads the tokens of one listing request.
 pub(crate) struct Tokens {
     request: u32,

@@ -3,7 +3,7 @@
 //! Owns what all actions share: the check against the model, the engine and the clock, and how store errors look from
 //! outside. What an operation does is in its file under [`crate::actions`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,13 +18,15 @@ use crate::{actions, fault, model};
 pub struct StepFunctions {
     engine: Engine,
     clock: Arc<dyn Clock>,
+    /// Held while the tags of an activity are changed, so that no change is lost.
+    activity_tags: Arc<Mutex<()>>,
 }
 
 impl StepFunctions {
     /// The API of `engine`; `clock` should be the engine's own.
     #[must_use]
     pub fn new(engine: Engine, clock: Arc<dyn Clock>) -> Self {
-        StepFunctions { engine, clock }
+        StepFunctions { engine, clock, activity_tags: Arc::default() }
     }
 
     /// Goes on with the deletions of state machines that an earlier stop interrupted. To be called once at the start,
@@ -41,6 +43,10 @@ impl StepFunctions {
 
     pub(crate) fn machines(&self) -> &Arc<Machines> {
         self.engine.machines()
+    }
+
+    pub(crate) fn lock_activity_tags(&self) -> MutexGuard<'_, ()> {
+        self.activity_tags.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

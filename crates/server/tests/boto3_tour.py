@@ -84,6 +84,43 @@ assert found["stopDate"] == stopped["stopDate"], found
 checked = states.validate_state_machine_definition(definition="not a definition")
 assert checked["result"] == "FAIL" and checked["diagnostics"][0]["code"] == "INVALID_JSON_DESCRIPTION", checked
 
+activity = states.create_activity(name="work", tags=[{"key": "k", "value": "v"}])["activityArn"]
+assert [item["name"] for item in states.list_activities()["activities"]] == ["work"]
+assert states.list_tags_for_resource(resourceArn=activity)["tags"] == [{"key": "k", "value": "v"}]
+worked = json.dumps({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": activity, "End": True}}})
+worked = states.create_state_machine(name="worked", definition=worked, roleArn=ROLE, publish=True, versionDescription="first")
+version = worked["stateMachineVersionArn"]
+assert states.describe_state_machine(stateMachineArn=version)["description"] == "first"
+alias = states.create_state_machine_alias(
+    name="live", routingConfiguration=[{"stateMachineVersionArn": version, "weight": 100}]
+)["stateMachineAliasArn"]
+states.update_state_machine_alias(stateMachineAliasArn=alias, description="d")
+assert states.describe_state_machine_alias(stateMachineAliasArn=alias)["description"] == "d"
+for answer in ("send_task_success", "send_task_failure"):
+    running = states.start_execution(stateMachineArn=alias, input='{"n": 1}')["executionArn"]
+    task = states.get_activity_task(activityArn=activity, workerName="w")
+    assert task["input"] == '{"n": 1}', task
+    states.send_task_heartbeat(taskToken=task["taskToken"])
+    if answer == "send_task_success":
+        states.send_task_success(taskToken=task["taskToken"], output='"done"')
+        assert closed(running)["output"] == '"done"'
+    else:
+        states.send_task_failure(taskToken=task["taskToken"], error="E", cause="C")
+        assert closed(running)["error"] == "E"
+    found = states.describe_execution(executionArn=running)
+    assert (found["stateMachineAliasArn"], found["stateMachineVersionArn"]) == (alias, version), found
+    refused("TaskTimedOut", "Provided task does not exist anymore", states.send_task_heartbeat, taskToken=task["taskToken"])
+assert len(states.list_executions(stateMachineArn=alias)["executions"]) == 2
+assert [item["stateMachineAliasArn"] for item in states.list_state_machine_aliases(stateMachineArn=version)["stateMachineAliases"]] == [alias]
+assert [item["stateMachineVersionArn"] for item in states.list_state_machine_versions(stateMachineArn=worked["stateMachineArn"])["stateMachineVersions"]] == [version]
+refused("ConflictException", "[live]", states.delete_state_machine_version, stateMachineVersionArn=version)
+states.delete_state_machine_alias(stateMachineAliasArn=alias)
+states.delete_state_machine_version(stateMachineVersionArn=version)
+refused("StateMachineDoesNotExist", version, states.start_execution, stateMachineArn=version)
+states.delete_activity(activityArn=activity)
+refused("ActivityDoesNotExist", activity, states.describe_activity, activityArn=activity)
+states.delete_state_machine(stateMachineArn=worked["stateMachineArn"])
+
 absent = machine + "x"
 refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{absent}'", states.start_execution, stateMachineArn=absent)
 refused("StateMachineAlreadyExists", machine, states.create_state_machine, name="tour", definition=PASS, roleArn=ROLE)
@@ -92,7 +129,7 @@ refused("ValidationException", "3 validation errors detected: ", unchecked.creat
 refused("ValidationException", "less than or equal to 1000", unchecked.list_executions, stateMachineArn=machine, maxResults=1001)
 refused("SerializationException", "NUMBER_VALUE", unchecked.list_executions, stateMachineArn=5)
 refused("InvalidToken", "Invalid Token: 'Invalid token'", states.list_state_machines, nextToken="nonsense")
-refused("UnsupportedOperationException", "CreateActivity", states.create_activity, name="a")
+refused("UnsupportedOperationException", "RedriveExecution", states.redrive_execution, executionArn=waiting)
 assert isinstance(
     refused("ResourceNotFound", "Resource not found", states.tag_resource, resourceArn=absent, tags=[])["resourceName"], str
 )

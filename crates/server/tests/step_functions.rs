@@ -86,8 +86,8 @@ async fn refusals_have_the_texts_of_aws() {
         ),
         (
             "CreateStateMachine",
-            with(new("n"), "publish", json!(true)),
-            "UnsupportedOperationException: The member 'publish' of CreateStateMachine is not yet supported by Stepwell".into(),
+            with(new("n"), "versionDescription", json!("d")),
+            "ValidationException: Version description can only be set when publish is true".into(),
         ),
         (
             "CreateStateMachine",
@@ -190,6 +190,46 @@ async fn refusals_have_the_texts_of_aws() {
             "TagResource",
             json!({"resourceArn": format!("{machine}:1"), "tags": []}),
             format!("ResourceNotFound: Resource not found: '{machine}:1'"),
+        ),
+        (
+            "SendTaskSuccess",
+            json!({"taskToken": "nonsense", "output": "{}"}),
+            "InvalidToken: Invalid Token: 'Invalid token'".into(),
+        ),
+        (
+            "SendTaskSuccess",
+            json!({"taskToken": "nonsense", "output": "not some json"}),
+            "InvalidOutput: Invalid Output: 'Unrecognized token 'not': was expecting (JSON String, Number, Array, Object or token 'null', 'true' or 'false')'".into(),
+        ),
+        (
+            "GetActivityTask",
+            json!({"activityArn": machine}),
+            "InvalidArn: Invalid Arn: 'Resource type not valid in this context: stateMachine'".into(),
+        ),
+        (
+            "DescribeActivity",
+            json!({"activityArn": arn("activity:a")}),
+            format!("ActivityDoesNotExist: Activity Does Not Exist: '{}'", arn("activity:a")),
+        ),
+        (
+            "TagResource",
+            json!({"resourceArn": arn("activity:a"), "tags": []}),
+            format!("ResourceNotFound: Resource not found: '{}'", arn("activity:a")),
+        ),
+        (
+            "PublishStateMachineVersion",
+            json!({"stateMachineArn": machine, "revisionId": "other"}),
+            "ConflictException: The revision ID does not match the current revision of the state machine. Current revision ID: INITIAL".into(),
+        ),
+        (
+            "DescribeStateMachineAlias",
+            json!({"stateMachineAliasArn": format!("{machine}:a")}),
+            "ResourceNotFound: Request references a resource that does not exist.".into(),
+        ),
+        (
+            "UpdateStateMachineAlias",
+            json!({"stateMachineAliasArn": format!("{machine}:a")}),
+            "ValidationException: Either the description or the routingConfiguration must be specified".into(),
         ),
         (
             "RedriveExecution",
@@ -403,4 +443,142 @@ async fn errors_carry_their_namespace() {
         );
     }
     server.stop().await;
+}
+
+fn activity_task() -> Value {
+    json!({"StartAt": "T", "States": {
+        "T": {"Type": "Task", "Resource": arn("activity:a"), "HeartbeatSeconds": 600, "End": true},
+    }})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_activity_worker_takes_a_task_and_ends_it() {
+    let home = Home::new();
+    let tags = json!([{"key": "k", "value": "v"}]);
+    let created = home.ok("CreateActivity", json!({"name": "a", "tags": tags})).await;
+    let activity = json!({"activityArn": created["activityArn"]});
+    let described = home.ok("DescribeActivity", activity.clone()).await;
+    assert_eq!((&described["name"], &described["creationDate"]), (&json!("a"), &created["creationDate"]));
+    home.ok("CreateActivity", json!({"name": "b"})).await;
+    let page = home.ok("ListActivities", json!({"maxResults": 1})).await;
+    assert_eq!(page["activities"][0]["name"], "a");
+    let rest = home.ok("ListActivities", json!({"nextToken": page["nextToken"]})).await;
+    assert_eq!((&rest["activities"][0]["name"], rest.get("nextToken")), (&json!("b"), None));
+
+    let machine = home.create("m", &activity_task()).await;
+    let start = json!({"stateMachineArn": machine, "input": r#"{"n": 1}"#});
+    // One worker waits before there is a task, the others come later.
+    let waiting = {
+        let (states, poll) = (home.states.clone(), activity.clone());
+        tokio::spawn(async move {
+            use stepwell_aws::{Call, Service};
+            let mut poll = poll;
+            poll["workerName"] = "w".into();
+            states.call(Call::new("GetActivityTask", poll)).await.expect("answers").output
+        })
+    };
+    let first = home.ok("StartExecution", start.clone()).await["executionArn"].clone();
+    let task = waiting.await.expect("ends");
+    assert_eq!(task["input"], r#"{"n": 1}"#);
+    home.ok("SendTaskHeartbeat", json!({"taskToken": task["taskToken"]})).await;
+    let output = json!({"taskToken": task["taskToken"], "output": r#"{"done": true}"#});
+    home.ok("SendTaskSuccess", output.clone()).await;
+    let closed = home.closed(first.as_str().expect("an ARN")).await;
+    assert_eq!((&closed["status"], &closed["output"]), (&json!("SUCCEEDED"), &json!(r#"{"done": true}"#)));
+    let refusal = home.call("SendTaskSuccess", output).await.expect_err("is over");
+    assert_eq!(refusal, "TaskTimedOut: Task Timed Out: 'Provided task does not exist anymore'");
+
+    let second = home.ok("StartExecution", start).await["executionArn"].clone();
+    let task = home.ok("GetActivityTask", activity.clone()).await;
+    home.ok("SendTaskFailure", json!({"taskToken": task["taskToken"], "error": "E", "cause": "C"})).await;
+    let closed = home.closed(second.as_str().expect("an ARN")).await;
+    assert_eq!((&closed["status"], &closed["error"]), (&json!("FAILED"), &json!("E")));
+
+    let resource = |more: Value| {
+        let mut input = json!({"resourceArn": activity["activityArn"]});
+        input.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        input
+    };
+    home.ok("TagResource", resource(json!({"tags": [{"key": "l", "value": "w"}]}))).await;
+    home.ok("UntagResource", resource(json!({"tagKeys": ["k"]}))).await;
+    let tags = home.ok("ListTagsForResource", resource(json!({}))).await;
+    assert_eq!(tags, json!({"tags": [{"key": "l", "value": "w"}]}));
+    home.ok("DeleteActivity", activity.clone()).await;
+    home.ok("DeleteActivity", activity.clone()).await;
+    assert!(
+        home.call("GetActivityTask", activity)
+            .await
+            .expect_err("is gone")
+            .starts_with("ActivityDoesNotExist")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_worker_does_not_hold_up_the_stop() {
+    let home = Home::new();
+    let activity = home.ok("CreateActivity", json!({"name": "a"})).await["activityArn"].clone();
+    let server = home.serve().await;
+    let mut client = server.connect().await;
+    let body = json!({"activityArn": activity}).to_string();
+    client.send(&support::json_request("AWSStepFunctions.GetActivityTask", &body)).await;
+    // A request on the same port is answered after the first has been read.
+    server.call("AWSStepFunctions.ListActivities", "{}").await;
+    let begun = std::time::Instant::now();
+    server.stop().await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn executions_remember_the_version_and_the_alias_that_started_them() {
+    let home = Home::new();
+    let new = json!({
+        "name": "m", "definition": pass().to_string(), "roleArn": ROLE, "publish": true, "versionDescription": "d",
+    });
+    let created = home.ok("CreateStateMachine", new).await;
+    let (machine, version) = (created["stateMachineArn"].clone(), created["stateMachineVersionArn"].clone());
+    let update = json!({"stateMachineArn": machine, "definition": wait().to_string()});
+    let revision = home.ok("UpdateStateMachine", update).await["revisionId"].clone();
+    let described = home.ok("DescribeStateMachine", json!({"stateMachineArn": version})).await;
+    assert_eq!(
+        (&described["stateMachineArn"], &described["description"], &described["definition"]),
+        (&version, &json!("d"), &json!(pass().to_string()))
+    );
+    let publish = json!({"stateMachineArn": machine, "revisionId": revision});
+    let second = home.ok("PublishStateMachineVersion", publish).await["stateMachineVersionArn"].clone();
+    assert_eq!(second, arn("stateMachine:m:2"));
+    let routing = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+    let alias = json!({"name": "prod", "routingConfiguration": routing});
+    let alias = home.ok("CreateStateMachineAlias", alias).await["stateMachineAliasArn"].clone();
+    let by_version = json!({"stateMachineArn": second});
+    let listed = home.ok("ListStateMachineAliases", by_version.clone()).await;
+    assert_eq!(listed["stateMachineAliases"], json!([]));
+
+    let mut started = Vec::new();
+    for arn in [&machine, &version, &alias] {
+        let execution = home.ok("StartExecution", json!({"stateMachineArn": arn})).await;
+        started.push(execution["executionArn"].clone());
+    }
+    let home = home.restart();
+    home.closed(started[2].as_str().expect("an ARN")).await;
+    let described = home.ok("DescribeExecution", json!({"executionArn": started[2]})).await;
+    assert_eq!(
+        (&described["stateMachineVersionArn"], &described["stateMachineAliasArn"]),
+        (&version, &alias)
+    );
+    let history = home.ok("GetExecutionHistory", json!({"executionArn": started[2]})).await;
+    let details = &history["events"][0]["executionStartedEventDetails"];
+    assert_eq!((&details["stateMachineVersionArn"], &details["stateMachineAliasArn"]), (&version, &alias));
+    let executions = |listed: &Value| -> Vec<Value> {
+        let items = listed["executions"].as_array().expect("a list");
+        items.iter().map(|item| item["executionArn"].clone()).collect()
+    };
+    let mut listed = executions(&home.ok("ListExecutions", json!({"stateMachineArn": version})).await);
+    listed.sort_by_key(|arn| started.iter().position(|a| a == arn));
+    assert_eq!(listed, started[1..]);
+    let running = json!({"stateMachineArn": machine, "statusFilter": "RUNNING"});
+    assert_eq!(executions(&home.ok("ListExecutions", running).await), started[..1]);
+    let listed =
+        home.ok("ListExecutions", json!({"stateMachineArn": alias, "statusFilter": "SUCCEEDED"})).await;
+    assert_eq!(executions(&listed), started[2..]);
+    assert_eq!(listed["executions"][0]["stateMachineAliasArn"], alias);
 }

@@ -6,20 +6,21 @@
 //! | `executions.rows` | execution key | [`ExecutionRow`] |
 //! | `executions.arns` | execution ARN | execution key |
 //! | `executions.open` | execution key | empty; only while it runs |
-//! | `executions.list` | machine ARN, 0, status or 0, time (newest first), execution key | status |
+//! | `executions.list` | ARN of machine, version or alias, 0, status or 0, time (newest first), execution key | empty |
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use stepwell_asl::payload::Payload;
-use stepwell_interpreter::{ExecutionInfo, ExecutionStatus, HistoryEvent, Record};
+use stepwell_interpreter::{ChildOf, ExecutionInfo, ExecutionStatus, HistoryEvent, Record, ThreadId};
 
 use crate::bytes::{Malformed, Reader, Writer};
 use crate::journal;
 use crate::kv::{Keyspace, ReadError, Store, WriteBatch};
 
-const ROW_VERSION: u8 = 1;
+/// 2 added the ARNs of version and alias at the end.
+const ROW_VERSION: u8 = 3;
 
 /// An execution's number within the data directory: in the order of their starts, never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +35,10 @@ pub struct ExecutionRow {
     pub revision: u64,
     /// `traceHeader` of StartExecution.
     pub trace_header: Option<Arc<str>>,
+    /// The version that was started, where it was one.
+    pub state_machine_version_arn: Option<Arc<str>>,
+    /// The alias that was started, where it was one.
+    pub state_machine_alias_arn: Option<Arc<str>>,
     /// How it ended; `None` while it runs.
     pub outcome: Option<Outcome>,
 }
@@ -146,7 +151,9 @@ impl Executions {
     pub fn put_closed(&self, batch: &mut WriteBatch, key: ExecutionKey, row: &ExecutionRow) {
         let running = ExecutionRow { outcome: None, ..row.clone() };
         for status in [None, Some(ExecutionStatus::Running)] {
-            batch.delete(&self.list, list_key(&running, key, status));
+            for arn in listed_under(&running) {
+                batch.delete(&self.list, list_key(arn, &running, key, status));
+            }
         }
         batch.delete(&self.open, key.0.to_be_bytes());
         batch.put(&self.rows, key.0.to_be_bytes(), encode_row(row));
@@ -155,7 +162,9 @@ impl Executions {
 
     fn put_listed(&self, batch: &mut WriteBatch, key: ExecutionKey, row: &ExecutionRow) {
         for status in [None, Some(row.status())] {
-            batch.put(&self.list, list_key(row, key, status), []);
+            for arn in listed_under(row) {
+                batch.put(&self.list, list_key(arn, row, key, status), []);
+            }
         }
     }
 
@@ -276,7 +285,8 @@ impl Executions {
             })
     }
 
-    /// A page of the executions of a machine, newest first; of one status, or of all.
+    /// A page of the executions of a machine, or of those started by one of its versions or aliases, newest first; of
+    /// one status, or of all.
     pub fn list(
         &self,
         state_machine_arn: &str,
@@ -354,8 +364,17 @@ fn list_prefix(state_machine_arn: &str, status: Option<ExecutionStatus>) -> Vec<
     bytes
 }
 
-fn list_key(row: &ExecutionRow, key: ExecutionKey, status: Option<ExecutionStatus>) -> Vec<u8> {
-    let mut bytes = list_prefix(&row.info.state_machine_arn, status);
+/// The ARNs by which an execution is listed.
+fn listed_under(row: &ExecutionRow) -> impl Iterator<Item = &str> {
+    let others = [&row.state_machine_version_arn, &row.state_machine_alias_arn];
+    let map_run = row.info.child_of.as_ref().map(|child_of| &*child_of.map_run_arn);
+    std::iter::once(&*row.info.state_machine_arn)
+        .chain(others.into_iter().flatten().map(|arn| &**arn))
+        .chain(map_run)
+}
+
+fn list_key(arn: &str, row: &ExecutionRow, key: ExecutionKey, status: Option<ExecutionStatus>) -> Vec<u8> {
+    let mut bytes = list_prefix(arn, status);
     // Complements, so that the newest comes first.
     bytes.extend_from_slice(&(!row.listed_ms().cast_unsigned()).to_be_bytes());
     bytes.extend_from_slice(&(!key.0).to_be_bytes());
@@ -397,12 +416,22 @@ fn encode_row(row: &ExecutionRow) -> Vec<u8> {
         w.optional_text(outcome.error.as_deref());
         w.optional_text(outcome.cause.as_deref());
     });
+    w.optional_text(row.state_machine_version_arn.as_deref());
+    w.optional_text(row.state_machine_alias_arn.as_deref());
+    w.option(info.child_of.as_ref(), |w, child_of| {
+        w.text(&child_of.map_run_arn);
+        w.text(&child_of.map_state);
+        w.text(&child_of.execution_arn);
+        w.unsigned(u64::from(child_of.thread.0));
+        w.unsigned(u64::from(child_of.index));
+    });
     w.0
 }
 
 fn decode_row(bytes: &[u8]) -> Result<ExecutionRow, Malformed> {
     let mut r = Reader(bytes);
-    if r.byte()? != ROW_VERSION {
+    let version = r.byte()?;
+    if !(1..=ROW_VERSION).contains(&version) {
         return Err(Malformed("it was written by another version"));
     }
     let info = ExecutionInfo {
@@ -414,11 +443,14 @@ fn decode_row(bytes: &[u8]) -> Result<ExecutionRow, Malformed> {
         region: r.text()?,
         start_ms: r.signed()?,
         timeout_s: r.option(Reader::unsigned_32)?,
+        child_of: None,
     };
-    let row = ExecutionRow {
+    let mut row = ExecutionRow {
         info: Arc::new(info),
         revision: r.unsigned()?,
         trace_header: r.optional_text()?,
+        state_machine_version_arn: None,
+        state_machine_alias_arn: None,
         outcome: r.option(|r| {
             let number = r.byte()?;
             let status = ExecutionStatus::ALL.into_iter().find(|s| status_number(*s) == number);
@@ -431,6 +463,66 @@ fn decode_row(bytes: &[u8]) -> Result<ExecutionRow, Malformed> {
             })
         })?,
     };
+    if version >= 2 {
+        row.state_machine_version_arn = r.optional_text()?;
+        row.state_machine_alias_arn = r.optional_text()?;
+    }
+    if version >= 3 {
+        let child_of = r.option(|r| {
+            Ok(ChildOf {
+                map_run_arn: r.text()?,
+                map_state: r.text()?,
+                execution_arn: r.text()?,
+                thread: ThreadId(r.unsigned_32()?),
+                index: r.unsigned_32()?,
+            })
+        })?;
+        row.info = Arc::new(ExecutionInfo { child_of, ..ExecutionInfo::clone(&row.info) });
+    }
     r.finish()?;
     Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> ExecutionRow {
+        ExecutionRow {
+            info: Arc::new(ExecutionInfo {
+                execution_arn: "arn:e".into(),
+                name: "e".into(),
+                state_machine_arn: "arn:m".into(),
+                state_machine_name: "m".into(),
+                role_arn: "arn:r".into(),
+                region: "us-east-1".into(),
+                start_ms: 5,
+                timeout_s: None,
+                child_of: None,
+            }),
+            revision: 7,
+            trace_header: None,
+            state_machine_version_arn: Some("arn:m:1".into()),
+            state_machine_alias_arn: Some("arn:m:a".into()),
+            outcome: None,
+        }
+    }
+
+    #[test]
+    fn rows_come_back() {
+        assert_eq!(decode_row(&encode_row(&row())).expect("reads"), row());
+    }
+
+    #[test]
+    fn rows_of_version_1_are_read() {
+        let started =
+            ExecutionRow { state_machine_version_arn: None, state_machine_alias_arn: None, ..row() };
+        let mut bytes = encode_row(&started);
+        bytes[0] = 1;
+        // Version 1 ended with the outcome.
+        bytes.truncate(bytes.len() - 3);
+        assert_eq!(decode_row(&bytes).expect("reads"), started);
+        bytes[0] = ROW_VERSION + 1;
+        assert!(decode_row(&bytes).is_err());
+    }
 }

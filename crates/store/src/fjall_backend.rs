@@ -26,7 +26,8 @@ impl Backend for FjallBackend {
         if let Some(known) = keyspaces.iter().position(|(n, _)| *n == name) {
             return Ok((KeyspaceId(known), Arc::new(Reads(keyspaces[known].1.clone()))));
         }
-        let opened = self.database.keyspace(name, KeyspaceCreateOptions::default).map_err(BackendError::new)?;
+        let opened =
+            self.database.keyspace(name, KeyspaceCreateOptions::default).map_err(BackendError::new)?;
         keyspaces.push((name, opened.clone()));
         Ok((KeyspaceId(keyspaces.len() - 1), Arc::new(Reads(opened))))
     }

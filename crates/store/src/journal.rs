@@ -26,6 +26,8 @@ mod tag {
     pub(super) const THREAD_STARTED: u8 = 4;
     pub(super) const BRANCH_SUCCEEDED: u8 = 5;
     pub(super) const CHILDREN_FAILED: u8 = 6;
+    pub(super) const CHILD_STARTED: u8 = 7;
+    pub(super) const CHILD_ENDED: u8 = 8;
     /// The first tag of an event.
     pub(super) const EVENTS: u8 = 10;
     pub(super) const EXECUTION_STARTED: u8 = 10;
@@ -61,6 +63,9 @@ mod tag {
     pub(super) const ITERATION_SUCCEEDED: u8 = 74;
     pub(super) const ITERATION_FAILED: u8 = 75;
     pub(super) const ITERATION_ABORTED: u8 = 76;
+    pub(super) const MAP_RUN_STARTED: u8 = 77;
+    pub(super) const MAP_RUN_SUCCEEDED: u8 = 78;
+    pub(super) const MAP_RUN_FAILED: u8 = 79;
     pub(super) const STATE_ABORTED: u8 = 80;
     pub(super) const EVALUATION_FAILED: u8 = 81;
 }
@@ -183,6 +188,17 @@ fn write_private(w: &mut Writer, base_ms: i64, record: &PrivateRecord) {
             w.unsigned(u64::from(*index));
             stored(w, input);
             w.unsigned(*previous_event_id);
+        }
+        PrivateRecord::ChildExecutionStarted { thread, index } => {
+            w.byte(tag::CHILD_STARTED);
+            w.unsigned(u64::from(thread.0));
+            w.unsigned(u64::from(*index));
+        }
+        PrivateRecord::ChildExecutionEnded { thread, index, output } => {
+            w.byte(tag::CHILD_ENDED);
+            w.unsigned(u64::from(thread.0));
+            w.unsigned(u64::from(*index));
+            w.option(output.as_ref(), stored);
         }
         PrivateRecord::BranchSucceeded { thread } => {
             w.byte(tag::BRANCH_SUCCEEDED);
@@ -323,6 +339,25 @@ fn write_event(w: &mut Writer, base_ms: i64, event: &HistoryEvent) {
             w.unsigned(u64::from(*length));
             w.unsigned(u64::from(*concurrency));
         }
+        EventDetails::MapRunStarted {
+            map_run_arn,
+            children,
+            concurrency,
+            tolerated_failure_count,
+            tolerated_failure_percentage,
+        } => {
+            envelope(w, tag::MAP_RUN_STARTED);
+            w.text(map_run_arn);
+            w.unsigned(u64::from(*children));
+            w.unsigned(u64::from(*concurrency));
+            w.option(*tolerated_failure_count, |w, count| w.unsigned(u64::from(count)));
+            w.option(*tolerated_failure_percentage, |w, percentage| w.unsigned(percentage.to_bits()));
+        }
+        EventDetails::MapRunSucceeded => envelope(w, tag::MAP_RUN_SUCCEEDED),
+        EventDetails::MapRunFailed { error, cause } => {
+            envelope(w, tag::MAP_RUN_FAILED);
+            failure(w, error, cause);
+        }
         EventDetails::MapStateSucceeded => envelope(w, tag::MAP_SUCCEEDED),
         EventDetails::MapStateFailed => envelope(w, tag::MAP_FAILED),
         EventDetails::MapIterationStarted { name, index } => {
@@ -432,6 +467,18 @@ fn read_private<E: From<Malformed>>(
                 previous_event_id: r.unsigned()?,
             }
         }
+        tag::CHILD_STARTED => PrivateRecord::ChildExecutionStarted { thread: first, index: r.unsigned_32()? },
+        tag::CHILD_ENDED => {
+            let index = r.unsigned_32()?;
+            let place = r.option(|r| Ok((r.unsigned_32()?, r.unsigned_32()?)))?;
+            let output = match place {
+                Some((batch, number)) => {
+                    Some(Stored { batch, index: number, payload: refer(batch, number)? })
+                }
+                None => None,
+            };
+            PrivateRecord::ChildExecutionEnded { thread: first, index, output }
+        }
         tag::BRANCH_SUCCEEDED => PrivateRecord::BranchSucceeded { thread: first },
         tag::CHILDREN_FAILED => PrivateRecord::ChildrenFailed {
             parent: first,
@@ -529,6 +576,17 @@ fn read_details<E: From<Malformed>>(
         tag::PARALLEL_FAILED => EventDetails::ParallelStateFailed,
         tag::MAP_STARTED => {
             EventDetails::MapStateStarted { length: r.unsigned_32()?, concurrency: r.unsigned_32()? }
+        }
+        tag::MAP_RUN_STARTED => EventDetails::MapRunStarted {
+            map_run_arn: r.text()?,
+            children: r.unsigned_32()?,
+            concurrency: r.unsigned_32()?,
+            tolerated_failure_count: r.option(Reader::unsigned_32)?,
+            tolerated_failure_percentage: r.option(Reader::unsigned)?.map(f64::from_bits),
+        },
+        tag::MAP_RUN_SUCCEEDED => EventDetails::MapRunSucceeded,
+        tag::MAP_RUN_FAILED => {
+            EventDetails::MapRunFailed { error: r.optional_text()?, cause: r.optional_text()? }
         }
         tag::MAP_SUCCEEDED => EventDetails::MapStateSucceeded,
         tag::MAP_FAILED => EventDetails::MapStateFailed,

@@ -65,7 +65,6 @@ impl Compiler {
         self.check_names(fields, &["Condition", "Next", "Output", "Assign", "Comment"]);
         self.string(fields, "Comment");
         self.require(fields, &["Condition"]);
-        #[cfg(feature = "whole-language")]
         if self.holds_expression(fields, "Condition") {
             return self.query(fields, "Condition", BEFORE).map(Condition::Query);
         }

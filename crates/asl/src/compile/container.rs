@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::Compiler;
 use super::fields::Fields;
 use crate::json::{Member, Span};
-use crate::program::StateId;
+use crate::program::{PathField, State, StateId, StateKind, Succeed};
 
 /// Longest name of a state, in characters.
 const NAME_CHARS_MAX: usize = 80;
@@ -16,11 +16,12 @@ const NAME_CHARS_MAX: usize = 80;
 const NESTING_MAX: usize = 50;
 
 /// What a container stands in.
-#[cfg_attr(not(feature = "whole-language"), allow(dead_code))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Around {
     /// Nothing: it is the machine.
     Machine,
+    /// Nothing: it is a single state, whose successors are not there.
+    SingleState,
     /// A state whose variables the container reads.
     Container,
     /// A Distributed Map, whose variables it does not see.
@@ -33,6 +34,8 @@ pub(super) struct Siblings {
     /// Ways from one state to another, and whether a state ends the container.
     edges: Vec<(StateId, StateId)>,
     has_terminal: bool,
+    /// Whether a target that is not there is taken as it is.
+    may_be_absent: bool,
 }
 
 /// A state of the container.
@@ -65,7 +68,7 @@ impl Compiler {
         let language = self.state_language;
         let references = std::mem::take(&mut self.references);
         self.nesting += 1;
-        let start_at = self.states_of(fields, around == Around::Machine);
+        let start_at = self.states_of(fields, around);
         self.nesting -= 1;
         self.references = references;
         self.state_language = language;
@@ -73,7 +76,7 @@ impl Compiler {
         start_at
     }
 
-    fn states_of(&mut self, fields: &Fields<'_>, is_machine: bool) -> Option<StateId> {
+    fn states_of(&mut self, fields: &Fields<'_>, around: Around) -> Option<StateId> {
         let complete = self.require(fields, &["States", "StartAt"]);
         let start_at = self.string(fields, "StartAt");
         let states = self.object(fields, "States")?;
@@ -82,11 +85,17 @@ impl Compiler {
             self.report.schema(fields.at_field("States"), states.own_span(), "Value cannot be empty");
             return None;
         }
-        let mut siblings = Siblings { members: IndexMap::new(), edges: Vec::new(), has_terminal: false };
+        let mut siblings = Siblings {
+            members: IndexMap::new(),
+            edges: Vec::new(),
+            has_terminal: false,
+            may_be_absent: around == Around::SingleState,
+        };
         let members = states.node.members();
         for (place, member) in members.iter().enumerate() {
             self.declare(place, member, &states, &mut siblings);
         }
+        // Stand-ins come to the end of the list while it is gone through, and are complete.
         for i in 0..siblings.members.len() {
             let Sibling { id, member } = siblings.members[i];
             let Member { name, value, .. } = &members[member];
@@ -97,8 +106,8 @@ impl Compiler {
         let start_at = start_at.and_then(|name| {
             self.target(&name, fields.at_field("StartAt"), fields.span("StartAt"), &siblings)
         });
-        if complete {
-            self.check_graph(start_at, &states, &siblings, is_machine);
+        if complete && around != Around::SingleState {
+            self.check_graph(start_at, &states, &siblings, around == Around::Machine);
         }
         start_at
     }
@@ -142,9 +151,27 @@ impl Compiler {
         siblings: &mut Siblings,
     ) -> Option<StateId> {
         let name = self.string(fields, field)?;
+        if siblings.may_be_absent && !siblings.members.contains_key(&name) {
+            return Some(self.stand_in(name, siblings));
+        }
         let id = self.target(&name, fields.at_field(field), fields.span(field), siblings)?;
         siblings.edges.push((from, id));
         Some(id)
+    }
+
+    /// A `Succeed` in the place of a state that is not there.
+    fn stand_in(&mut self, name: Arc<str>, siblings: &mut Siblings) -> StateId {
+        let id = StateId(u32::try_from(self.states.len()).expect("a definition has fewer states than bytes"));
+        let succeed = Succeed { input_path: PathField::Whole, output_path: PathField::Whole, output: None };
+        self.states.push(Some(State {
+            name: name.clone(),
+            comment: None,
+            query_language: self.language,
+            variable_references: Vec::new(),
+            kind: StateKind::Succeed(succeed),
+        }));
+        siblings.members.insert(name, Sibling { id, member: usize::MAX });
+        id
     }
 
     /// Every state must be reachable, and the machine must end somewhere.

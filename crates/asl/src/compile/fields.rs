@@ -261,6 +261,7 @@ impl Compiler {
         self.references.extend(template.variables());
         self.report_template(problems, &at);
         self.warn_about_missing_dollar(node, &at);
+        self.warn_about_calls(&template, &at, node.span);
         Some(template)
     }
 

@@ -1,9 +1,12 @@
 //! Warnings: what is allowed and probably not meant.
 
 use super::Compiler;
+use super::fields::Fields;
 use crate::intrinsic::Call;
-use crate::json::{Node, NodeKind};
+use crate::json::{Node, NodeKind, Span};
 use crate::path::Path;
+use crate::program::{IntegrationPattern, ResourceKind};
+use crate::template::Template;
 
 impl Compiler {
     /// `NO_DOLLAR`: a member of a payload template holds what looks like a path or call, but its name has no `.$`.
@@ -57,6 +60,75 @@ impl Compiler {
                 }
                 _ => {}
             }
+        }
+    }
+}
+
+/// The error names that the language and the service define. Source: Developer Guide, "Handling errors".
+const ERROR_NAMES: [&str; 18] = [
+    "States.ALL",
+    "States.BranchFailed",
+    "States.DataLimitExceeded",
+    "States.ExceedToleratedFailureThreshold",
+    "States.HeartbeatTimeout",
+    "States.Http.Socket",
+    "States.IntrinsicFailure",
+    "States.ItemReaderFailed",
+    "States.NoChoiceMatched",
+    "States.ParameterPathFailure",
+    "States.Permissions",
+    "States.QueryEvaluationError",
+    "States.ReferencePathConflict",
+    "States.ResultPathMatchFailure",
+    "States.ResultWriterFailed",
+    "States.Runtime",
+    "States.TaskFailed",
+    "States.Timeout",
+];
+
+impl Compiler {
+    /// `UNKNOWN_ERROR_NAME`: no error is called so. `ERROR_NEVER_CAUGHT`: this one ends the execution whatever is said.
+    pub(super) fn warn_about_error_name(&mut self, name: &str, at: &str, span: Span) {
+        if name == "States.Runtime" {
+            let message = "States.Runtime is never retried or caught";
+            self.report.warning("ERROR_NEVER_CAUGHT", at, span, message);
+        }
+        let known = ERROR_NAMES.contains(&name) || name.starts_with("States.Http.StatusCode.");
+        if name.starts_with("States.") && !known {
+            let message = format!("There is no error '{name}'; names that begin with 'States.' are reserved");
+            self.report.warning("UNKNOWN_ERROR_NAME", at, span, message);
+        }
+    }
+
+    /// `UNASSIGNED_VARIABLE`: a state reads a variable that no state assigns.
+    pub(super) fn warn_about_unassigned_variables(&mut self) {
+        for (at, span, names) in std::mem::take(&mut self.read_variables) {
+            for name in names.iter().filter(|name| !self.assigned_variables.contains(*name)) {
+                let message = format!("The variable '{name}' is never assigned");
+                self.report.warning("UNASSIGNED_VARIABLE", at.clone(), span, message);
+            }
+        }
+    }
+
+    /// `MISSING_TASK_TOKEN`: the task waits for a token that it does not pass on.
+    pub(super) fn warn_about_missing_token(
+        &mut self,
+        fields: &Fields<'_>,
+        input: Option<&Template>,
+        kind: &ResourceKind,
+    ) {
+        let waits =
+            matches!(kind, ResourceKind::Service { pattern: IntegrationPattern::WaitForTaskToken, .. });
+        if waits && !input.is_some_and(Template::reads_context) {
+            let message = "The task waits for its token, but does not pass the token on";
+            self.report.warning("MISSING_TASK_TOKEN", fields.at(), fields.name_span("Resource"), message);
+        }
+    }
+
+    /// `INTRINSIC_ARGUMENTS`: a call has more or fewer arguments than the function takes, and will fail.
+    pub(super) fn warn_about_calls(&mut self, template: &Template, at: &str, span: Span) {
+        for problem in template.calls().into_iter().filter_map(Call::arity_problem) {
+            self.report.warning("INTRINSIC_ARGUMENTS", at, span, problem);
         }
     }
 }

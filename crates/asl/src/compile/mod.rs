@@ -8,9 +8,7 @@ mod choice;
 mod container;
 mod fields;
 mod lint;
-#[cfg(feature = "whole-language")]
 mod map;
-#[cfg(feature = "whole-language")]
 mod parallel;
 mod query;
 mod report;
@@ -27,8 +25,9 @@ use std::collections::BTreeSet;
 use indexmap::IndexSet;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::json::{self, JsonError, Node, Span};
-use crate::program::{Program, QueryLanguage, State};
+use crate::json::{self, JsonError, Member, Node, NodeKind, Span};
+use crate::program::{Program, QueryLanguage, State, StateId};
+use container::Around;
 use fields::Fields;
 use report::Report;
 
@@ -58,6 +57,18 @@ pub fn compile_as(text: &str, machine_type: MachineType) -> Result<Program, Diag
     }
 }
 
+/// The name that [`compile_state`] gives the state. Source: recordings of TestState.
+pub const SINGLE_STATE_NAME: &str = "StateName";
+
+/// Compiles the definition of one state, as TestState takes it: the program starts at the state, and in the place of
+/// each state that it may go to there is a `Succeed` of that name.
+pub fn compile_state(text: &str) -> Result<Program, Diagnostics> {
+    match run_as(text, MachineType::Standard, Around::SingleState) {
+        (Some(program), _) => Ok(program),
+        (None, findings) => Err(Diagnostics(findings)),
+    }
+}
+
 /// All findings about a definition, warnings included; it can be compiled if none of them is an error.
 #[must_use]
 pub fn validate(text: &str, machine_type: MachineType) -> Vec<Diagnostic> {
@@ -65,6 +76,10 @@ pub fn validate(text: &str, machine_type: MachineType) -> Vec<Diagnostic> {
 }
 
 fn run(text: &str, machine_type: MachineType) -> (Option<Program>, Vec<Diagnostic>) {
+    run_as(text, machine_type, Around::Machine)
+}
+
+fn run_as(text: &str, machine_type: MachineType, around: Around) -> (Option<Program>, Vec<Diagnostic>) {
     if text.len() > DEFINITION_BYTES_MAX {
         let mut report = Report::new("");
         let message = format!("Definition must not be longer than {DEFINITION_BYTES_MAX} bytes");
@@ -84,15 +99,19 @@ fn run(text: &str, machine_type: MachineType) -> (Option<Program>, Vec<Diagnosti
                 language: QueryLanguage::JsonPath,
                 state_language: QueryLanguage::JsonPath,
                 references: BTreeSet::new(),
+                read_variables: Vec::new(),
+                assigned_variables: BTreeSet::new(),
                 states: Vec::new(),
                 names: IndexSet::new(),
-                #[cfg(feature = "whole-language")]
                 labels: IndexSet::new(),
                 scopes: Vec::new(),
                 scope: 0,
                 nesting: 0,
             };
-            let program = compiler.machine(&root);
+            let program = match around {
+                Around::SingleState => compiler.single_state(root),
+                _ => compiler.machine(&root),
+            };
             (program, compiler.report.finish())
         }
     }
@@ -127,12 +146,15 @@ struct Compiler {
     state_language: QueryLanguage,
     /// The variables that the state which is being read refers to.
     references: BTreeSet<Arc<str>>,
+    /// For each state its location, its place and the variables that it reads.
+    read_variables: Vec<(String, Span, Vec<Arc<str>>)>,
+    /// The variables that are assigned anywhere.
+    assigned_variables: BTreeSet<Arc<str>>,
     /// The arena of the program; a place is taken as soon as the state's name is known.
     states: Vec<Option<State>>,
     /// All names so far, in whatever container.
     names: IndexSet<Arc<str>>,
     /// All labels of Maps so far.
-    #[cfg(feature = "whole-language")]
     labels: IndexSet<Arc<str>>,
     /// What is assigned in which container.
     scopes: Vec<variables::Scope>,
@@ -161,18 +183,41 @@ impl Compiler {
             );
         }
         self.language = self.query_language(&fields).unwrap_or_default();
-        let start_at = self.container(&fields, container::Around::Machine);
+        let start_at = self.container(&fields, Around::Machine);
         self.check_scopes();
+        self.warn_about_unassigned_variables();
+        self.program(comment, timeout_seconds, start_at)
+    }
+
+    /// A machine of one state, around what was read.
+    fn single_state(&mut self, state: Node) -> Option<Program> {
+        let span = state.span;
+        let object = |name: &str, value| {
+            let member = Member { name: name.into(), name_span: span, value };
+            Node { span, kind: NodeKind::Object(vec![member]) }
+        };
+        let states = object(SINGLE_STATE_NAME, state);
+        let mut machine = object("States", states);
+        if let NodeKind::Object(members) = &mut machine.kind {
+            let value = Node { span, kind: NodeKind::String(SINGLE_STATE_NAME.into()) };
+            members.push(Member { name: "StartAt".into(), name_span: span, value });
+        }
+        let start_at = self.container(&Fields::new(&machine, String::new()), Around::SingleState);
+        self.check_scopes();
+        self.program(None, None, start_at)
+    }
+
+    fn program(
+        &mut self,
+        comment: Option<Arc<str>>,
+        timeout_seconds: Option<u32>,
+        start_at: Option<StateId>,
+    ) -> Option<Program> {
         if self.report.has_errors() {
             return None;
         }
+        let query_language = self.language;
         let states: Option<Vec<State>> = self.states.drain(..).collect();
-        Some(Program {
-            comment,
-            timeout_seconds,
-            query_language: self.language,
-            start_at: start_at?,
-            states: states?,
-        })
+        Some(Program { comment, timeout_seconds, query_language, start_at: start_at?, states: states? })
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Compiler;
 use super::fields::Fields;
-#[cfg(feature = "whole-language")]
 use crate::json::Node;
 use crate::jsonata::Allowed;
 use crate::program::{Assign, QueryLanguage};
@@ -44,7 +43,6 @@ impl Compiler {
 
     /// Whether a field of a JSONata state holds an expression instead of the literal that it could be. Whatever
     /// begins or ends like one counts, so that a broken one is reported as such.
-    #[cfg(feature = "whole-language")]
     pub(super) fn holds_expression(&self, fields: &Fields<'_>, name: &str) -> bool {
         let text = fields.get(name).and_then(Node::as_str);
         self.state_language == QueryLanguage::Jsonata
@@ -77,6 +75,7 @@ impl Compiler {
                 let message = format!("The variable name '{name}' is not valid");
                 self.report.schema(at.clone(), node.span, message);
             }
+            self.assigned_variables.insert(name);
         }
         Some(Assign(template))
     }

@@ -69,7 +69,6 @@ pub(super) fn parse(arn: &str) -> Option<ResourceKind> {
 }
 
 /// The S3 call of an item reader or result writer, which is not an integration that a Task could use.
-#[cfg(feature = "whole-language")]
 pub(super) fn parse_s3(arn: &str, apis: &[&str]) -> Option<ResourceKind> {
     let rest = arn.strip_prefix("arn:")?;
     let (partition, rest) = rest.split_once(':')?;

@@ -117,7 +117,10 @@ impl Compiler {
         let mut names = Vec::with_capacity(elements.len());
         for (i, element) in elements.iter().enumerate() {
             match element.as_str() {
-                Some(name) => names.push(name.clone()),
+                Some(name) => {
+                    self.warn_about_error_name(name, &format!("{at}[{i}]"), element.span);
+                    names.push(name.clone());
+                }
                 None => self.wrong_type(format!("{at}[{i}]"), element.span, "STRING"),
             }
         }

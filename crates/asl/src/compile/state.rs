@@ -154,18 +154,15 @@ impl Compiler {
             return None;
         };
         let language = self.language_of(fields);
-        if let Some(missing) = not_yet(&kind, language) {
-            let message = format!("{missing} is not supported by this version of Stepwell");
-            self.report.error("UNSUPPORTED_BY_STEPWELL", fields.at(), fields.own_span(), message);
-            self.follow_blindly(id, fields, siblings);
-            return None;
-        }
         self.state_language = language;
         self.references.clear();
         self.check_state_fields(fields, &kind, language);
         let comment = self.string(fields, "Comment");
         let kind = self.kind(&kind, fields, id, siblings)?;
-        let variable_references = std::mem::take(&mut self.references).into_iter().collect();
+        let variable_references: Vec<Arc<str>> = std::mem::take(&mut self.references).into_iter().collect();
+        if !variable_references.is_empty() {
+            self.read_variables.push((fields.at(), fields.own_span(), variable_references.clone()));
+        }
         Some(State { name, comment, query_language: language, variable_references, kind })
     }
 
@@ -181,11 +178,9 @@ impl Compiler {
             "Task" => self.task(fields, id, siblings).map(|task| StateKind::Task(Box::new(task))),
             "Choice" => self.choice(fields, id, siblings).map(StateKind::Choice),
             "Wait" => self.wait(fields, id, siblings).map(StateKind::Wait),
-            #[cfg(feature = "whole-language")]
             "Parallel" => {
                 self.parallel(fields, id, siblings).map(|state| StateKind::Parallel(Box::new(state)))
             }
-            #[cfg(feature = "whole-language")]
             "Map" => self.map(fields, id, siblings).map(|state| StateKind::Map(Box::new(state))),
             "Succeed" => {
                 siblings.note_terminal();
@@ -209,18 +204,6 @@ impl Compiler {
             self.report.schema(fields.at(), fields.name_span("QueryLanguage"), message);
         }
         language
-    }
-
-    /// Notes the ways out of a state that cannot be compiled, so that its successors are not called unreachable.
-    fn follow_blindly(&mut self, id: StateId, fields: &Fields<'_>, siblings: &mut Siblings) {
-        siblings.note_terminal();
-        self.next(id, fields, "Next", siblings);
-        self.next(id, fields, "Default", siblings);
-        for list in ["Catch", "Choices"] {
-            for member in self.objects(fields, list) {
-                self.next(id, &member, "Next", siblings);
-            }
-        }
     }
 
     fn check_state_fields(&mut self, fields: &Fields<'_>, kind: &str, language: QueryLanguage) {
@@ -333,11 +316,9 @@ impl Compiler {
         const FORMS: [&str; 4] = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
         let given: Vec<&str> = FORMS.into_iter().filter(|name| fields.has(name)).collect();
         match given.as_slice() {
-            #[cfg(feature = "whole-language")]
             ["Seconds"] if self.holds_expression(fields, "Seconds") => {
                 self.query(fields, "Seconds", BEFORE).map(WaitUntil::SecondsQuery)
             }
-            #[cfg(feature = "whole-language")]
             ["Timestamp"] if self.holds_expression(fields, "Timestamp") => {
                 self.query(fields, "Timestamp", BEFORE).map(WaitUntil::TimestampQuery)
             }
@@ -374,7 +355,6 @@ impl Compiler {
     fn fail_text(&mut self, fields: &Fields<'_>, name: &str, path_name: &str) -> Option<FailText> {
         self.exclusive(fields, name, path_name);
         if let Some(node) = fields.get(name) {
-            #[cfg(feature = "whole-language")]
             if self.holds_expression(fields, name) {
                 return self.query(fields, name, BEFORE).map(FailText::Query);
             }
@@ -399,18 +379,5 @@ impl Compiler {
                 None
             }
         }
-    }
-}
-
-/// What this version cannot run yet.
-fn not_yet(kind: &str, language: QueryLanguage) -> Option<&'static str> {
-    if cfg!(feature = "whole-language") {
-        return None;
-    }
-    match kind {
-        "Parallel" => Some("The state type 'Parallel'"),
-        "Map" => Some("The state type 'Map'"),
-        _ if language == QueryLanguage::Jsonata => Some("The query language 'JSONata'"),
-        _ => None,
     }
 }

@@ -32,8 +32,10 @@ impl Compiler {
         let retry = self.retry(fields);
         let catch = self.catch(fields, id, siblings);
         let transition = self.transition(fields, id, siblings);
+        let resource = resource?;
+        self.warn_about_missing_token(fields, parameters.as_ref().or(arguments.as_ref()), &resource.kind);
         Some(Task {
-            resource: resource?,
+            resource,
             input_path,
             parameters,
             arguments,
@@ -82,7 +84,6 @@ impl Compiler {
     /// A literal number of seconds or its `…Path` variant.
     fn seconds(&mut self, fields: &Fields<'_>, name: &str, path_name: &str) -> Option<SecondsField> {
         self.exclusive(fields, name, path_name);
-        #[cfg(feature = "whole-language")]
         if self.holds_expression(fields, name) {
             return self.query(fields, name, BEFORE).map(SecondsField::Query);
         }

@@ -73,12 +73,17 @@ impl Function {
         FUNCTIONS.iter().find(|(_, f, ..)| *f == self).map_or("", |(n, ..)| n)
     }
 
+    /// What is wrong with so many arguments.
+    pub(super) fn arity_problem(self, count: usize) -> Option<String> {
+        let (name, _, least, most) = FUNCTIONS.iter().find(|(_, f, ..)| *f == self)?;
+        let fits = (*least..=*most).contains(&count);
+        (!fits).then(|| format!("{name} does not take {count} arguments"))
+    }
+
     /// Calls the function.
     pub(super) fn apply(self, arguments: &[Value], env: &dyn Environment) -> Computed {
-        let (_, _, least, most) =
-            FUNCTIONS.iter().find(|(_, f, ..)| *f == self).expect("every function is listed");
-        if !(*least..=*most).contains(&arguments.len()) {
-            return Err(format!("{} does not take {} arguments", self.name(), arguments.len()));
+        if let Some(problem) = self.arity_problem(arguments.len()) {
+            return Err(problem);
         }
         match (self, arguments) {
             (Function::Array, _) => Ok(arguments.to_vec().into()),

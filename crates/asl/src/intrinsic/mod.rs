@@ -73,6 +73,15 @@ impl Call {
         self.function.name()
     }
 
+    /// What is wrong with the number of arguments, here or in an inner call; such a call fails when it is evaluated.
+    pub(crate) fn arity_problem(&self) -> Option<String> {
+        let inner = self.arguments.iter().find_map(|argument| match argument {
+            Argument::Call(call) => call.arity_problem(),
+            _ => None,
+        });
+        inner.or_else(|| self.function.arity_problem(self.arguments.len()))
+    }
+
     /// All paths in the arguments, those of inner calls included.
     pub fn paths(&self) -> Vec<&Path> {
         let mut paths = Vec::new();

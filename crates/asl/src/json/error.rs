@@ -51,14 +51,7 @@ impl JsonError {
     /// text that was read, the first 500 characters are shown.
     #[must_use]
     pub fn source_location(&self, source: &str) -> String {
-        const SHOWN: usize = 500;
-        let (shown, hidden) = match source.char_indices().nth(SHOWN) {
-            Some((end, _)) => (&source[..end], source[end..].chars().count()),
-            None => (source, 0),
-        };
-        let truncated = if hidden > 0 { format!("[truncated {hidden} chars]") } else { String::new() };
-        let LineColumn { line, column } = self.place;
-        format!("[Source: (String)\"{shown}\"{truncated}; line: {line}, column: {column}]")
+        location_in(source, self.place)
     }
 
     /// AWS's text followed by the place on a line of its own.
@@ -66,6 +59,18 @@ impl JsonError {
     pub fn message_with_location(&self, source: &str) -> String {
         format!("{}\n at {}", self.message, self.source_location(source))
     }
+}
+
+/// `place` as AWS writes it, with the beginning of the text that was read.
+pub(super) fn location_in(source: &str, place: LineColumn) -> String {
+    const SHOWN: usize = 500;
+    let (shown, hidden) = match source.char_indices().nth(SHOWN) {
+        Some((end, _)) => (&source[..end], source[end..].chars().count()),
+        None => (source, 0),
+    };
+    let truncated = if hidden > 0 { format!("[truncated {hidden} chars]") } else { String::new() };
+    let LineColumn { line, column } = place;
+    format!("[Source: (String)\"{shown}\"{truncated}; line: {line}, column: {column}]")
 }
 
 impl fmt::Display for JsonError {

@@ -20,13 +20,16 @@ use reader::{Event, Reader};
 /// How deeply arrays and objects may be nested in a document that is read or made.
 pub const MAX_DEPTH: usize = 1000;
 
+/// How deeply arrays and objects may be nested in a definition, which is compiled by recursion.
+pub const MAX_DEFINITION_DEPTH: usize = 300;
+
 /// Reads one JSON value with nothing but blanks around it. Of members with the same name the last one counts.
 pub fn parse(text: &str) -> Result<Value, JsonError> {
     enum Open {
         Array(Vec<Value>),
         Object(Object, Option<Arc<str>>),
     }
-    let mut reader = Reader::new(text);
+    let mut reader = Reader::new(text, MAX_DEPTH);
     let mut open: Vec<Open> = Vec::new();
     loop {
         let value = match reader.next_event()?.event {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::error::{JsonError, LineColumn};
-use super::{MAX_DEPTH, Span};
+use super::Span;
+use super::error::{JsonError, LineColumn, location_in};
 use crate::value::{Number, Value};
 
 /// The next thing in the text.
@@ -31,6 +31,7 @@ pub(super) struct Reader<'a> {
     /// The open containers: whether it is an object, and where it began.
     open: Vec<(bool, usize)>,
     expect: Expect,
+    max_depth: usize,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -50,8 +51,8 @@ enum Expect {
 const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Reader { text, bytes: text.as_bytes(), at: 0, open: Vec::new(), expect: Expect::Value }
+    pub(super) fn new(text: &'a str, max_depth: usize) -> Self {
+        Reader { text, bytes: text.as_bytes(), at: 0, open: Vec::new(), expect: Expect::Value, max_depth }
     }
 
     /// The next event. To be called until the value that was begun first is complete, then [`Reader::finish`].
@@ -105,10 +106,11 @@ impl<'a> Reader<'a> {
 
     fn begin(&mut self, is_object: bool) -> Result<Spanned<'a>, JsonError> {
         let start = self.at;
-        if self.open.len() >= MAX_DEPTH {
+        if self.open.len() >= self.max_depth {
             let message = format!(
-                "Document nesting depth ({}) exceeds the maximum allowed ({MAX_DEPTH})",
-                MAX_DEPTH + 1
+                "Document nesting depth ({}) exceeds the maximum allowed ({})",
+                self.max_depth + 1,
+                self.max_depth
             );
             return Err(self.error(message));
         }
@@ -128,8 +130,10 @@ impl<'a> Reader<'a> {
         if byte != expected {
             let place = self.place(start);
             let message = format!(
-                "Unexpected close marker '{}': expected '{}' (for {kind} starting at line: {}, column: {})",
-                byte as char, expected as char, place.line, place.column
+                "Unexpected close marker '{}': expected '{}' (for {kind} starting at {})",
+                byte as char,
+                expected as char,
+                location_in(self.text, place)
             );
             self.at += 1;
             return Err(JsonError::new(message, self.at - 1, self.place(self.at)).with_start(place));
@@ -145,12 +149,12 @@ impl<'a> Reader<'a> {
         let name = self.string("name")?;
         let span = Span::new(start, self.at);
         self.skip_blanks();
+        self.expect = Expect::Value;
         match self.peek() {
             Some(b':') => self.at += 1,
             Some(_) => return Err(self.unexpected("was expecting a colon to separate field name and value")),
             None => return Err(self.unexpected_end()),
         }
-        self.expect = Expect::Value;
         Ok(Spanned { event: Event::Name(name), span })
     }
 
@@ -349,21 +353,25 @@ impl<'a> Reader<'a> {
         JsonError::new(format!("Unexpected end-of-input{rest}"), self.text.len(), self.place(self.text.len()))
     }
 
+    /// The text ends where more was expected.
     fn unexpected_end(&self) -> JsonError {
-        match self.open.last() {
-            None => {
-                JsonError::new("No content to map due to end-of-input".into(), self.at, self.place(self.at))
+        let Some((is_object, start)) = self.open.last() else {
+            return JsonError::new(
+                "No content to map due to end-of-input".into(),
+                self.at,
+                self.place(self.at),
+            );
+        };
+        let kind = if *is_object { "Object" } else { "Array" };
+        let place = self.place(*start);
+        let rest = match self.expect {
+            Expect::Value | Expect::Name => format!(" within/between {kind} entries"),
+            Expect::ElementOrEnd | Expect::NameOrEnd | Expect::CommaOrEnd => {
+                let start = location_in(self.text, place);
+                format!(": expected close marker for {kind} (start marker at {start})")
             }
-            Some((is_object, start)) => {
-                let kind = if *is_object { "Object" } else { "Array" };
-                let place = self.place(*start);
-                let (line, column) = (place.line, place.column);
-                let rest = format!(
-                    ": expected close marker for {kind} (start marker at line: {line}, column: {column})"
-                );
-                self.end_of_input(&rest).with_start(place)
-            }
-        }
+        };
+        self.end_of_input(&rest).with_start(place)
     }
 }
 

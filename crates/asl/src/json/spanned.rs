@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::MAX_DEFINITION_DEPTH;
 use super::error::JsonError;
 use super::reader::{Event, Reader};
 use crate::value::{Number, Object, Value};
@@ -135,13 +136,14 @@ impl Node {
     }
 }
 
-/// Reads one JSON value with nothing but blanks around it, keeping all places.
+/// Reads one JSON value with nothing but blanks around it, keeping all places. As it is for definitions, it allows
+/// less nesting than [`super::parse`]: [`MAX_DEFINITION_DEPTH`].
 pub fn parse_spanned(text: &str) -> Result<Node, JsonError> {
     enum Open {
         Array(Vec<Node>),
         Object(Vec<Member>, Option<(Arc<str>, Span)>),
     }
-    let mut reader = Reader::new(text);
+    let mut reader = Reader::new(text, MAX_DEFINITION_DEPTH);
     let mut open: Vec<Open> = Vec::new();
     loop {
         let read = reader.next_event()?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
+use super::bound::measure;
 use super::{Allowed, ExpressionProblem};
 
 /// The variable that holds the time of the evaluation.
@@ -70,6 +71,7 @@ pub(super) fn analyze(tree: &mut AstNode) -> Analysis {
     let mut open = vec![&mut *tree];
     while let Some(node) = open.pop() {
         replace_calls(node, &mut analysis);
+        measure(node);
         match node {
             AstNode::ParentVariable(_) => analysis.has_parent_variable = true,
             AstNode::Variable(name) if name == "states" => analysis.whole_states = true,

@@ -8,12 +8,11 @@ use jsonata_core::functions;
 use jsonata_core::value::JValue;
 
 use super::analyze::{BOUNDED_JOIN, BOUNDED_REPLACE};
+use super::bound::{self, BOUNDED, BOUNDED_REPLACEMENT, OPERAND_BYTES_MAX as TEXT_BYTES_MAX};
 use super::convert;
 use crate::intrinsic::hex_digest;
 use crate::json;
 
-/// Longest text that one function may make, in bytes.
-const TEXT_BYTES_MAX: usize = 16 << 20;
 /// Most elements that `$range` makes. Source: Developer Guide, "Transforming data with JSONata".
 const RANGE_ITEMS_MAX: f64 = 1000.0;
 
@@ -40,6 +39,8 @@ pub(super) fn register(evaluator: &mut Evaluator, entropy: Entropy) -> Result<()
     evaluator.register_fn("range", range)?;
     evaluator.register_fn("hash", hash)?;
     evaluator.register_fn("parse", parse)?;
+    evaluator.register_fn(BOUNDED, bound::bounded)?;
+    evaluator.register_fn(BOUNDED_REPLACEMENT, bound::bounded_replacement())?;
     evaluator.register_fn(BOUNDED_JOIN, join)?;
     evaluator.register_fn(BOUNDED_REPLACE, replace)?;
     evaluator.register_fn_override("pad", pad)?;

@@ -2,10 +2,11 @@
 //!
 //! The language itself is the crate `jsonata-core`. Here expressions are compiled once ([`Expression`]), evaluated in
 //! the surroundings of a state ([`Scope`]), given the functions that AWS adds, and kept within bounds of time, depth
-//! and memory. `analyze` looks at the tree, `convert` carries values over, `host` holds the functions, `problem` the
+//! and memory. `analyze` looks at the tree, `bound` puts measures into it, `convert` carries values over, `host` holds the functions, `problem` the
 //! error texts.
 
 mod analyze;
+mod bound;
 mod convert;
 mod host;
 mod problem;
@@ -60,6 +61,12 @@ impl Expression {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it looks at `$states.context`.
+    #[must_use]
+    pub fn reads_context(&self) -> bool {
+        self.analysis.reads("context")
     }
 
     /// The variables that it reads and does not bind itself, sorted.

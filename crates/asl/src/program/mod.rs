@@ -1,6 +1,6 @@
 //! The compiled state machine: immutable, shared by all executions, every name resolved and every expression ready.
 //!
-//! Field names are those of the Amazon States Language in snake case. Shape only; [`crate::compile`] makes it.
+//! Field names are those of the Amazon States Language in snake case. Shape only; [`mod@crate::compile`] makes it.
 
 mod map;
 
@@ -103,10 +103,8 @@ pub enum StateKind {
     /// `Fail`
     Fail(Fail),
     /// `Parallel`
-    #[cfg(feature = "whole-language")]
     Parallel(Box<Parallel>),
     /// `Map`
-    #[cfg(feature = "whole-language")]
     Map(Box<Map>),
 }
 
@@ -121,9 +119,7 @@ impl StateKind {
             StateKind::Wait(_) => "Wait",
             StateKind::Succeed(_) => "Succeed",
             StateKind::Fail(_) => "Fail",
-            #[cfg(feature = "whole-language")]
             StateKind::Parallel(_) => "Parallel",
-            #[cfg(feature = "whole-language")]
             StateKind::Map(_) => "Map",
         }
     }
@@ -230,7 +226,6 @@ pub enum SecondsField {
     /// The `…Path` variant.
     Path(Path),
     /// An expression of a JSONata state.
-    #[cfg(feature = "whole-language")]
     Query(Template),
 }
 
@@ -335,10 +330,8 @@ pub enum WaitUntil {
     /// `TimestampPath`
     TimestampPath(Path),
     /// `Seconds` of a JSONata state, an expression.
-    #[cfg(feature = "whole-language")]
     SecondsQuery(Template),
     /// `Timestamp` of a JSONata state, an expression.
-    #[cfg(feature = "whole-language")]
     TimestampQuery(Template),
 }
 
@@ -370,7 +363,6 @@ pub enum FailText {
     /// A path or an intrinsic function call that must give a string.
     Path(ValueExpression),
     /// An expression of a JSONata state.
-    #[cfg(feature = "whole-language")]
     Query(Template),
 }
 

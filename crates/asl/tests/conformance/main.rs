@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use stepwell_asl::compile::MachineType;
+use stepwell_asl::compile::{compile, compile_state};
 use stepwell_asl::value::Object;
-use stepwell_asl::{Diagnostics, Severity, Value, compile_as, json, validate};
+use stepwell_asl::{Severity, Value, compile_as, json, validate};
 
 use runner::{End, Stop, Surroundings, run};
 
@@ -110,7 +111,7 @@ fn is_open(value: &Value) -> bool {
 
 #[test]
 fn what_aws_accepts_compiles() {
-    let (mut accepted, mut unsupported) = (0, 0);
+    let mut accepted = 0;
     let mut failures = Vec::new();
     for case in cases(&[]) {
         if case.text("kind") != "execution" {
@@ -118,19 +119,10 @@ fn what_aws_accepts_compiles() {
         }
         match compile_as(&case.definition(), case.machine_type()) {
             Ok(_) => accepted += 1,
-            Err(Diagnostics(list)) if list.iter().any(|d| d.code == "UNSUPPORTED_BY_STEPWELL") => {
-                unsupported += 1;
-                let others = list.iter().filter(|d| d.code != "UNSUPPORTED_BY_STEPWELL");
-                let errors: Vec<_> =
-                    others.filter(|d| d.severity == Severity::Error).map(ToString::to_string).collect();
-                if !errors.is_empty() {
-                    failures.push(format!("{}: {errors:?}", case.name));
-                }
-            }
             Err(list) => failures.push(format!("{}: {list}", case.name)),
         }
     }
-    println!("accepted {accepted}, unsupported {unsupported}, refused {}", failures.len());
+    println!("accepted {accepted}, refused {}", failures.len());
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
@@ -146,19 +138,14 @@ fn what_aws_refuses_is_refused_in_its_words() {
             expected.get("exception").and_then(|e| e.get("message")).and_then(Value::as_str)
         {
             let refused = compile_as(&text, case.machine_type()).expect_err(&case.name);
-            let refused: Vec<_> =
-                refused.0.into_iter().filter(|d| d.code != "UNSUPPORTED_BY_STEPWELL").collect();
-            if !refused.is_empty() {
-                let ours = Diagnostics(refused).invalid_definition_message();
-                assert_eq!(ours, case.fill(message.to_owned()), "{}", case.name);
-            }
+            assert_eq!(refused.invalid_definition_message(), case.fill(message.to_owned()), "{}", case.name);
             continue;
         }
         let wanted =
             expected.get("result").and_then(|r| r.get("diagnostics")).and_then(Value::as_array).unwrap();
         let ours: Vec<Value> = validate(&text, case.machine_type())
             .into_iter()
-            .filter(|d| d.severity == Severity::Error && d.code != "UNSUPPORTED_BY_STEPWELL")
+            .filter(|d| d.severity == Severity::Error)
             .map(|d| {
                 let mut finding = Object::new();
                 finding.insert("code", d.code);
@@ -249,11 +236,8 @@ fn variable_references_are_as_recorded() {
     for case in cases(&["api_variable_references"]) {
         let steps = case.content.get("steps").and_then(Value::as_array).unwrap();
         let definition = steps.iter().find_map(|s| s.get("params")?.get("definition")?.get("$json")).unwrap();
-        let program = match compile_as(&case.fill(definition.to_json()), MachineType::Standard) {
-            Ok(program) => program,
-            Err(list) if list.0.iter().any(|d| d.code == "UNSUPPORTED_BY_STEPWELL") => continue,
-            Err(list) => panic!("{}: {list}", case.name),
-        };
+        let program =
+            compile(&case.fill(definition.to_json())).unwrap_or_else(|e| panic!("{}: {e}", case.name));
         let ours: Object = program
             .states
             .iter()
@@ -267,4 +251,27 @@ fn variable_references_are_as_recorded() {
         let wanted = steps.iter().find_map(recorded).unwrap_or_else(Value::empty_object);
         assert_eq!(Value::from(ours), wanted, "{}", case.name);
     }
+}
+
+/// What TestState takes: single states, or machines of which it runs one.
+#[test]
+fn states_that_aws_tests_compile() {
+    let mut failures = Vec::new();
+    for case in cases(&["test_state", "local_mocking"]) {
+        if case.text("kind") != "test_state" {
+            continue;
+        }
+        let definition = case.definition();
+        let is_machine = json::parse(&definition).unwrap().get("States").is_some();
+        let ours = if is_machine { compile(&definition) } else { compile_state(&definition) };
+        let ours = ours.err().map(|list| list.invalid_definition_message());
+        let message =
+            case.content.get("expected").and_then(|e| e.get("exception")).and_then(|e| e.get("message"));
+        let wanted =
+            message.and_then(Value::as_str).filter(|m| m.starts_with("Invalid State Machine Definition"));
+        if ours.as_deref() != wanted {
+            failures.push(format!("{}: {ours:?}, wanted {wanted:?}", case.name));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

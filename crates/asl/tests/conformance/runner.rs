@@ -104,11 +104,9 @@ fn chain(program: &Program, start: StateId, input: Payload, env: &mut Surroundin
             }
             StateKind::Fail(state_fields) => return Err(self::fail(state, state_fields, &data, env)?),
             StateKind::Task(_) => return Err(Stop::NotHere),
-            #[cfg(feature = "whole-language")]
             StateKind::Parallel(parallel) => {
                 (containers::parallel(program, state, parallel, &data, env)?, parallel.transition)
             }
-            #[cfg(feature = "whole-language")]
             StateKind::Map(map) => (containers::map(program, state, map, &data, env)?, map.transition),
         };
         data = output;
@@ -226,7 +224,6 @@ fn fail(state: &State, fail: &Fail, data: &Payload, env: &Surroundings) -> Resul
 }
 
 /// Parallel and inline Map, one branch or iteration after the other.
-#[cfg(feature = "whole-language")]
 mod containers {
     use stepwell_asl::program::{Assign, Map, Parallel, PathField, ProcessorMode, ResultPath};
     use stepwell_asl::value::Object;

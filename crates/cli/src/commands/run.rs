@@ -1,6 +1,6 @@
 //! `stepwell run`: definitions, templates and assemblies to the end of their executions, every state shown.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -30,8 +30,11 @@ pub(super) async fn run(args: RunArgs, terminal: &Terminal) -> CommandResult {
         result = work.carry_out(&host.client, terminal) => result,
         () = signals.next() => Ok(Outcome::Interrupted),
     };
-    if matches!(result, Ok(Outcome::Interrupted)) && host.system.is_none() {
-        terminal.note("interrupted; what runs on the server goes on there");
+    if matches!(result, Ok(Outcome::Interrupted)) {
+        terminal.note(match host.system {
+            Some(_) => "interrupted",
+            None => "interrupted; what runs on the server goes on there",
+        });
     }
     host.close().await;
     result
@@ -251,7 +254,7 @@ impl Work {
     }
 }
 
-fn read_stacks(path: &PathBuf, args: &RunArgs) -> Result<Assembly, CommandError> {
+fn read_stacks(path: &Path, args: &RunArgs) -> Result<Assembly, CommandError> {
     uploads::read(path, &Selection { stacks: Vec::new(), parameters: args.parameter.clone() })
 }
 

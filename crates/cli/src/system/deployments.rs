@@ -15,6 +15,7 @@ use stepwell_deploy::{
     deploy, resume,
 };
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::assets::Assets;
 use super::stacks::Stacks;
@@ -78,6 +79,7 @@ struct Inner {
 struct UnderWay {
     stacks: BTreeSet<String>,
     operations: VecDeque<(String, Arc<Operation>)>,
+    tasks: BTreeMap<String, AbortHandle>,
 }
 
 struct Operation {
@@ -118,24 +120,33 @@ impl Deployments {
         let name = order.stack_name().to_owned();
         let id = uuid::Uuid::new_v4().to_string();
         let operation = Arc::new(Operation { state: watch::Sender::new(State::default()) });
-        {
-            let mut under_way = self.under_way();
-            if !under_way.stacks.insert(name.clone()) {
-                return Err(Busy(name));
-            }
-            under_way.operations.push_back((id.clone(), operation.clone()));
-            if under_way.operations.len() > OPERATIONS_KEPT {
-                under_way.operations.pop_front();
-            }
+        let mut under_way = self.under_way();
+        if !under_way.stacks.insert(name.clone()) {
+            return Err(Busy(name));
+        }
+        under_way.operations.push_back((id.clone(), operation.clone()));
+        if under_way.operations.len() > OPERATIONS_KEPT {
+            under_way.operations.pop_front();
         }
         let this = self.clone();
-        tokio::spawn(async move {
-            // Given back also if the deployment panics, so that the stack does not stay locked.
-            let _turn = Turn { deployments: this.clone(), name };
-            let end = this.carry_out(order, &operation).await;
-            operation.state.send_modify(|state| state.end = Some(end));
+        let task = tokio::spawn({
+            let name = name.clone();
+            async move {
+                // Given back also if the deployment panics or is given up, so that the stack does not stay locked.
+                let _turn = Turn { deployments: this.clone(), name };
+                let end = this.carry_out(order, &operation).await;
+                operation.state.send_modify(|state| state.end = Some(end));
+            }
         });
+        // The lock is still held, so that the task cannot end before it is noted.
+        under_way.tasks.insert(name, task.abort_handle());
         Ok(id)
+    }
+
+    /// Gives up what is under way; the next start of the server goes on with it.
+    pub(crate) fn stop(&self) {
+        let tasks = std::mem::take(&mut self.under_way().tasks);
+        tasks.values().for_each(AbortHandle::abort);
     }
 
     /// The events of an operation from number `after` on, waiting up to `patience` for the first; `None` where there is
@@ -205,7 +216,9 @@ struct Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.deployments.under_way().stacks.remove(&self.name);
+        let mut under_way = self.deployments.under_way();
+        under_way.stacks.remove(&self.name);
+        under_way.tasks.remove(&self.name);
     }
 }
 

@@ -92,7 +92,8 @@ impl Machines {
             return Err(CreateAliasError::VersionDoesNotExist);
         }
         if let Some(known) = entry.alias(&new.name) {
-            let same = known.routes == new.routes && known.description.as_deref() == new.description.as_deref();
+            let same =
+                known.routes == new.routes && known.description.as_deref() == new.description.as_deref();
             return if same { Ok(describe(machine_arn, known)) } else { Err(CreateAliasError::Differs) };
         }
         if entry.aliases.len() >= ALIASES_MAX {

@@ -69,17 +69,20 @@ pub(super) struct RevisionRecord {
 impl MachineRecord {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let tags = self.tags.iter().map(|(k, v)| Value::from(vec![k.as_str().into(), v.as_str().into()]));
-        to_bytes(MACHINE_VERSION, [
-            ("name", self.name.clone().into()),
-            ("express", self.express.into()),
-            ("created_ms", self.created_ms.into()),
-            ("revision", key_value(self.revision)),
-            ("deleting", self.deleting.into()),
-            ("tags", tags.collect::<Vec<_>>().into()),
-            ("next_version", key_value(self.next_version)),
-            ("published_at_creation", self.published_at_creation.into()),
-            ("creation_description", optional(self.creation_description.as_ref())),
-        ])
+        to_bytes(
+            MACHINE_VERSION,
+            [
+                ("name", self.name.clone().into()),
+                ("express", self.express.into()),
+                ("created_ms", self.created_ms.into()),
+                ("revision", key_value(self.revision)),
+                ("deleting", self.deleting.into()),
+                ("tags", tags.collect::<Vec<_>>().into()),
+                ("next_version", key_value(self.next_version)),
+                ("published_at_creation", self.published_at_creation.into()),
+                ("creation_description", optional(self.creation_description.as_ref())),
+            ],
+        )
     }
 
     pub(super) fn read(arn: &str, bytes: &[u8]) -> Result<MachineRecord, MachinesError> {
@@ -104,11 +107,14 @@ impl MachineRecord {
 
 impl VersionRecord {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        to_bytes(VERSION, [
-            ("revision", key_value(self.revision)),
-            ("created_ms", self.created_ms.into()),
-            ("description", optional(self.description.as_ref())),
-        ])
+        to_bytes(
+            VERSION,
+            [
+                ("revision", key_value(self.revision)),
+                ("created_ms", self.created_ms.into()),
+                ("description", optional(self.description.as_ref())),
+            ],
+        )
     }
 
     pub(super) fn read(arn: &str, bytes: &[u8]) -> Result<VersionRecord, MachinesError> {
@@ -126,15 +132,19 @@ impl VersionRecord {
 
 impl AliasRecord {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let route = |route: &Route| Value::from(vec![key_value(route.version), i64::from(route.weight).into()]);
-        to_bytes(VERSION, [
-            ("name", self.name.clone().into()),
-            ("number", key_value(self.number)),
-            ("description", optional(self.description.as_ref())),
-            ("routes", self.routes.iter().map(route).collect::<Vec<_>>().into()),
-            ("created_ms", self.created_ms.into()),
-            ("updated_ms", self.updated_ms.map_or(Value::Null, Value::from)),
-        ])
+        let route =
+            |route: &Route| Value::from(vec![key_value(route.version), i64::from(route.weight).into()]);
+        to_bytes(
+            VERSION,
+            [
+                ("name", self.name.clone().into()),
+                ("number", key_value(self.number)),
+                ("description", optional(self.description.as_ref())),
+                ("routes", self.routes.iter().map(route).collect::<Vec<_>>().into()),
+                ("created_ms", self.created_ms.into()),
+                ("updated_ms", self.updated_ms.map_or(Value::Null, Value::from)),
+            ],
+        )
     }
 
     pub(super) fn read(arn: &str, bytes: &[u8]) -> Result<AliasRecord, MachinesError> {
@@ -183,18 +193,21 @@ impl RevisionRecord {
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        to_bytes(VERSION, [
-            ("machine_arn", self.machine_arn.clone().into()),
-            ("name", self.name.clone().into()),
-            ("role_arn", self.role_arn.clone().into()),
-            ("definition", self.definition.clone().into()),
-            ("express", self.express.into()),
-            ("revision_id", optional(self.revision_id.as_ref())),
-            ("created_ms", self.created_ms.into()),
-            ("logging", self.configurations.logging.clone().into()),
-            ("tracing", self.configurations.tracing.clone().into()),
-            ("encryption", self.configurations.encryption.clone().into()),
-        ])
+        to_bytes(
+            VERSION,
+            [
+                ("machine_arn", self.machine_arn.clone().into()),
+                ("name", self.name.clone().into()),
+                ("role_arn", self.role_arn.clone().into()),
+                ("definition", self.definition.clone().into()),
+                ("express", self.express.into()),
+                ("revision_id", optional(self.revision_id.as_ref())),
+                ("created_ms", self.created_ms.into()),
+                ("logging", self.configurations.logging.clone().into()),
+                ("tracing", self.configurations.tracing.clone().into()),
+                ("encryption", self.configurations.encryption.clone().into()),
+            ],
+        )
     }
 
     pub(super) fn read(key: u64, bytes: &[u8]) -> Result<RevisionRecord, MachinesError> {

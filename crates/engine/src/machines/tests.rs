@@ -42,6 +42,7 @@ fn new(name: &str, definition: &str) -> NewMachine {
         machine_type: MachineType::Standard,
         configurations: configurations(),
         tags: vec![("a".into(), "1".into())],
+        publish: None,
     }
 }
 
@@ -208,18 +209,156 @@ fn tags_keep_their_order() {
     assert!(matches!(error, TagMachineError::DoesNotExist { .. }), "{error}");
 }
 
+fn publish() -> Option<Publication> {
+    Some(Publication::default())
+}
+
+fn numbers(machines: &Machines) -> Vec<u64> {
+    machines.versions(&arn("m"), None, 100).expect("is there").iter().map(|v| v.number).collect()
+}
+
+#[test]
+fn versions_are_published_once_per_revision() {
+    let home = Home::new("versions");
+    let (_store, machines) = open(&home.0);
+    let described = Some(Publication { description: Some("first".into()) });
+    let with_version = NewMachine { publish: described, ..new("m", PASS) };
+    let created = machines.create(with_version.clone(), 5).expect("creates");
+    assert_eq!(created.version_arn.as_deref(), Some(&*arn("m:1")));
+    assert_eq!(machines.create(with_version, 6).expect("is the same"), created);
+    for other in [publish(), None] {
+        let error = machines.create(NewMachine { publish: other, ..new("m", PASS) }, 6).expect_err("differs");
+        assert!(matches!(error, CreateMachineError::AlreadyExists { .. }), "{error}");
+    }
+    let again = machines.publish(&arn("m"), Some("INITIAL"), Publication::default(), 7).expect("is there");
+    assert_eq!((again.number, again.created_ms), (1, 5));
+
+    let update = |definition: &str| MachineUpdate {
+        definition: Some(definition.into()),
+        publish: publish(),
+        ..MachineUpdate::default()
+    };
+    let updated = machines.update(&arn("m"), update(OTHER), 8, || "u1".into()).expect("updates");
+    assert_eq!(updated.version_arn.as_deref(), Some(&*arn("m:2")));
+    let updated = machines.update(&arn("m"), update(OTHER), 9, || unreachable!()).expect("updates");
+    assert_eq!(updated.version_arn.as_deref(), Some(&*arn("m:2")));
+    let error = machines.publish(&arn("m"), Some("INITIAL"), Publication::default(), 9).expect_err("is not");
+    assert!(matches!(error, PublishVersionError::OtherRevision { .. }), "{error}");
+
+    machines.delete_version(&arn("m:2")).expect("deletes");
+    machines.delete_version(&arn("m:2")).expect("is repeatable");
+    assert_eq!(numbers(&machines), [1]);
+    let third = machines.publish(&arn("m"), None, Publication::default(), 9).expect("publishes");
+    assert_eq!(third.number, 3, "a number is never used again");
+    assert_eq!(numbers(&machines), [3, 1]);
+    let first = machines.version(&arn("m:1")).expect("reads").expect("is there");
+    assert_eq!((&*first.revision.definition, first.description.as_deref()), (PASS, Some("first")));
+    for absent in ["m", "m:2", "m:01", "m:x", "m:99999999999999999999", "x:1"] {
+        assert!(machines.version(&arn(absent)).expect("reads").is_none(), "{absent}");
+    }
+}
+
+#[test]
+fn aliases_route_by_weight() {
+    let home = Home::new("aliases");
+    let (_store, machines) = open(&home.0);
+    machines.create(NewMachine { publish: publish(), ..new("m", PASS) }, 5).expect("creates");
+    let update =
+        MachineUpdate { definition: Some(OTHER.into()), publish: publish(), ..MachineUpdate::default() };
+    machines.update(&arn("m"), update, 6, || "u1".into()).expect("updates");
+    let both = vec![Route { version: 1, weight: 30 }, Route { version: 2, weight: 70 }];
+    let alias = |name: &str, routes: &[Route]| NewAlias {
+        name: name.into(),
+        description: None,
+        routes: routes.to_vec(),
+    };
+    let prod = machines.create_alias(&arn("m"), alias("prod", &both), 7).expect("creates");
+    assert_eq!(machines.create_alias(&arn("m"), alias("prod", &both), 8).expect("is the same"), prod);
+    let error = machines.create_alias(&arn("m"), alias("prod", &both[..1]), 8).expect_err("differs");
+    assert!(matches!(error, CreateAliasError::Differs), "{error}");
+    let nowhere = [Route { version: 9, weight: 100 }];
+    let error = machines.create_alias(&arn("m"), alias("a", &nowhere), 8).expect_err("leads nowhere");
+    assert!(matches!(error, CreateAliasError::VersionDoesNotExist), "{error}");
+
+    let mut started = [0; 3];
+    for entropy in 0..1000 {
+        let target = machines.start_target(&arn("m:prod"), entropy).expect("reads").expect("is there");
+        assert_eq!(target.alias_arn.as_deref(), Some(&*arn("m:prod")));
+        let version = target.version_arn.expect("has a version");
+        started[usize::from(version.as_bytes()[version.len() - 1] - b'0')] += 1;
+    }
+    assert_eq!(started, [0, 300, 700]);
+    let error = machines.delete_version(&arn("m:1")).expect_err("is referenced");
+    assert!(
+        matches!(&error, DeleteVersionError::Referenced { aliases } if **aliases == ["prod".into()]),
+        "{error}"
+    );
+    let only_second = Some(vec![Route { version: 2, weight: 100 }]);
+    let update = AliasUpdate { description: Some("d".into()), routes: only_second };
+    machines.update_alias(&arn("m:prod"), update, 9).expect("updates");
+    machines.delete_version(&arn("m:1")).expect("is free");
+    let error = machines.update_alias(&arn("m:x"), AliasUpdate::default(), 9).expect_err("is absent");
+    assert!(matches!(error, UpdateAliasError::DoesNotExist), "{error}");
+
+    let all_second = [Route { version: 2, weight: 100 }];
+    machines.create_alias(&arn("m"), alias("a", &all_second), 9).expect("creates");
+    let names = |version| -> Vec<String> {
+        let found = machines.aliases(&arn("m"), version, 0, 10).expect("is there");
+        found.iter().map(|alias| alias.name.to_string()).collect()
+    };
+    assert_eq!(
+        (names(None), names(Some(2)), names(Some(1))),
+        (vec!["prod".into(), "a".into()], vec!["prod".into(), "a".into()], vec![])
+    );
+    machines.delete_alias(&arn("m:prod")).expect("deletes");
+    machines.delete_alias(&arn("m:prod")).expect("is repeatable");
+    assert!(machines.start_target(&arn("m:prod"), 0).expect("reads").is_none());
+}
+
+#[test]
+fn versions_and_aliases_survive_a_restart_and_go_with_their_machine() {
+    let home = Home::new("versions-restart");
+    {
+        let (_store, machines) = open(&home.0);
+        machines.create(NewMachine { publish: publish(), ..new("m", PASS) }, 5).expect("creates");
+        machines.create(NewMachine { publish: publish(), ..new("m2", PASS) }, 5).expect("creates");
+        let routes = vec![Route { version: 1, weight: 100 }];
+        for name in ["b", "a"] {
+            let alias = NewAlias { name: name.into(), description: Some("d".into()), routes: routes.clone() };
+            machines.create_alias(&arn("m"), alias, 6).expect("creates");
+        }
+        let update = AliasUpdate { description: Some("e".into()), routes: None };
+        machines.update_alias(&arn("m:a"), update, 7).expect("updates");
+    }
+    let (_store, machines) = open(&home.0);
+    let alias = machines.alias(&arn("m:a")).expect("is there");
+    assert_eq!(
+        (alias.number, alias.description.as_deref(), &alias.routes[..], alias.created_ms, alias.updated_ms),
+        (2, Some("e"), &[(arn("m:1").into(), 100)][..], 6, Some(7))
+    );
+    assert_eq!(numbers(&machines), [1]);
+    machines.begin_delete(&arn("m")).expect("deletes");
+    let error = machines.publish(&arn("m"), None, Publication::default(), 8).expect_err("is refused");
+    assert!(matches!(error, PublishVersionError::Deleting { .. }), "{error}");
+    machines.finish_delete(&arn("m")).expect("deletes");
+    assert!(machines.versions(&arn("m"), None, 1).is_none());
+    machines.create(new("m", PASS), 9).expect("creates");
+    assert_eq!((numbers(&machines), machines.alias(&arn("m:a"))), (vec![], None));
+    assert!(machines.version(&arn("m2:1")).expect("reads").is_some());
+}
+
 /// Bytes as version 1 wrote them. Never change them: data directories hold such records.
 #[test]
 fn records_of_version_1_are_read() {
     let machine = br#"{"version":1,"name":"m","express":true,"created_ms":5,"revision":7,"deleting":false,"tags":[["a","1"]]}"#;
     let read = MachineRecord::read("arn:m", machine).expect("reads");
     assert_eq!((read.revision, read.express, read.tags.len()), (7, true, 1));
-    assert_eq!(read.to_bytes(), machine);
+    assert_eq!((read.next_version, read.published_at_creation), (1, false));
     let revision = br#"{"version":1,"machine_arn":"arn:m","name":"m","role_arn":"arn:r","definition":"{}","express":true,"revision_id":null,"created_ms":5,"logging":"{}","tracing":"{}","encryption":"{}"}"#;
     let read = RevisionRecord::read(7, revision).expect("reads");
     assert_eq!(read.to_bytes(), revision);
-    let error = MachineRecord::read("arn:m", br#"{"version":2}"#).expect_err("is from the future");
-    assert!(error.to_string().contains("arn:m") && error.to_string().contains("version 2"), "{error}");
+    let error = MachineRecord::read("arn:m", br#"{"version":3}"#).expect_err("is from the future");
+    assert!(error.to_string().contains("arn:m") && error.to_string().contains("version 3"), "{error}");
     let error = RevisionRecord::read(7, b"\xff").expect_err("is no JSON");
     assert!(error.to_string().contains("revision 7"), "{error}");
 }

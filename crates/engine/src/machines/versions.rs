@@ -72,7 +72,11 @@ pub(super) struct TooManyVersions;
 impl Entry {
     /// The newest version of the current revision.
     pub(super) fn version_of_current(&self) -> Option<u64> {
-        self.versions.iter().rev().find(|(_, v)| v.revision == self.record.revision).map(|(number, _)| *number)
+        self.versions
+            .iter()
+            .rev()
+            .find(|(_, v)| v.revision == self.record.revision)
+            .map(|(number, _)| *number)
     }
 }
 

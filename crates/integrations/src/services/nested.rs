@@ -183,9 +183,8 @@ mod tests {
         ];
         for (described, pattern, expected) in cases {
             let ended = ended(described, pattern).map(|result| result.text().to_string());
-            let expected = expected
-                .map(str::to_owned)
-                .map_err(|cause| Failure::new("States.TaskFailed", cause));
+            let expected =
+                expected.map(str::to_owned).map_err(|cause| Failure::new("States.TaskFailed", cause));
             assert_eq!(ended, expected, "{pattern:?}");
         }
     }

@@ -34,10 +34,9 @@ pub(super) fn begin_next(
     thread
 }
 
-/// What all children gave, in their order.
-pub(super) fn results(deciding: &Deciding<'_>, thread: ThreadId) -> Payload {
-    let results = of(deciding, thread).results.iter();
-    let values = results.map(|r| r.as_ref().map(|stored| stored.payload.value().clone()).unwrap_or_default());
+/// What all children that succeeded gave, in their order.
+pub(super) fn results_of(children: &Children) -> Payload {
+    let values = children.results.iter().flatten().map(|stored| stored.payload.value().clone());
     Payload::from_value(values.collect::<Vec<_>>().into())
 }
 
@@ -106,7 +105,6 @@ fn iteration(deciding: &Deciding<'_>, thread: ThreadId) -> Option<(std::sync::Ar
     let parent = deciding.execution.threads.get(&thread)?.parent?;
     let container = visited(deciding, parent.thread)?;
     match &container.kind {
-        #[cfg(feature = "whole-language")]
         StateKind::Map(_) => Some((container.name.clone(), parent.index)),
         _ => None,
     }

@@ -2,13 +2,12 @@
 //! its result.
 
 use stepwell_asl::environment::StatesError;
-use stepwell_asl::jsonata::QueryFailure;
 use stepwell_asl::payload::Payload;
-use stepwell_asl::program::{Items, Map, ProcessorMode, State};
+use stepwell_asl::program::{Map, ProcessorMode, State};
 use stepwell_asl::value::Value;
 
-use super::children;
 use super::flow::{self, Leaving, Outcome, target};
+use super::{children, map_run};
 use crate::context::{Item, Surroundings};
 use crate::decide::{Deciding, Stop};
 use crate::event::{EventDetails, ThreadId};
@@ -22,9 +21,7 @@ pub(super) fn begin(
     map: &Map,
 ) -> Result<(), Stop> {
     if map.processor.mode != ProcessorMode::Inline {
-        return Err(Stop::Failed(StatesError::runtime(
-            "Map states in DISTRIBUTED mode are not supported by this version of Stepwell.",
-        )));
+        return map_run::begin(deciding, thread, state, map);
     }
     let surroundings = deciding.surroundings(thread, state);
     let (_, items) = items(&surroundings, state, map)?;
@@ -59,26 +56,18 @@ pub(super) fn go_on(
     map: &Map,
 ) -> Result<(), Stop> {
     if children::of(deciding, thread).all_have_ended() {
-        return leave(deciding, thread, state, map);
+        let result = children::results_of(children::of(deciding, thread));
+        deciding.emit(thread, EventDetails::MapStateSucceeded)?;
+        return leave(deciding, thread, state, map, result);
     }
     let raw = super::visit(deciding, thread).input.clone();
     let (effective, items) = items(&deciding.surroundings(thread, state), state, map)?;
     while children::of(deciding, thread).may_begin_another() {
         let index = children::of(deciding, thread).next_index;
         let value = items.get(index as usize).cloned().unwrap_or_default();
-        let input = match &map.item_selector {
-            Some(template) => {
-                let mut surroundings = deciding.surroundings(thread, state);
-                surroundings.item = Some(Item { index, value });
-                Payload::from_value(if flow::is_jsonata(state) {
-                    template.evaluate_query(&flow::scope(&surroundings), "ItemSelector")?
-                } else {
-                    template.evaluate(effective.value(), &surroundings)?
-                })
-            }
-            None => Payload::from_value(value),
-        };
-        flow::check_size(&state.name, &input)?;
+        let surroundings = deciding.surroundings(thread, state);
+        let input = item_input(&surroundings, state, map, &effective, index, value)?;
+        drop(surroundings);
         let child = children::begin_next(deciding, thread, input, &[&raw]);
         deciding.emit(child, EventDetails::MapIterationStarted { name: state.name.clone(), index })?;
         if deciding.over_budget() {
@@ -88,6 +77,26 @@ pub(super) fn go_on(
     Ok(())
 }
 
+/// The input of the iteration or child execution for an item: the item, or what `ItemSelector` makes of it.
+pub(super) fn item_input(
+    surroundings: &Surroundings<'_>,
+    state: &State,
+    map: &Map,
+    effective: &Payload,
+    index: u32,
+    value: Value,
+) -> Result<Payload, Stop> {
+    let Some(template) = &map.item_selector else { return Ok(Payload::from_value(value)) };
+    let surroundings = surroundings.for_item(Item { index, value });
+    let input = Payload::from_value(if flow::is_jsonata(state) {
+        template.evaluate_query(&flow::scope(&surroundings), "ItemSelector")?
+    } else {
+        template.evaluate(effective.value(), &surroundings)?
+    });
+    flow::check_size(&state.name, &input)?;
+    Ok(input)
+}
+
 /// The effective input of a Map and what it iterates over: the elements of an array.
 pub(crate) fn items(
     surroundings: &Surroundings<'_>,
@@ -95,33 +104,24 @@ pub(crate) fn items(
     map: &Map,
 ) -> Result<(Payload, Vec<Value>), Stop> {
     let effective = flow::input(surroundings, state, &map.input_path, None, None)?;
-    let items = match &map.items {
-        Items::Input => effective.value().clone(),
-        Items::Path(path) => path.evaluate(effective.value(), surroundings).map_err(|miss| {
-            StatesError::runtime(format!("Invalid path '{}' : {}", path.text(), miss.reason()))
-        })?,
-        Items::Template(template) => template.evaluate_query(&flow::scope(surroundings), "Items")?,
+    let items = if flow::is_jsonata(state) {
+        map.items.resolve_query(&flow::scope(surroundings))?
+    } else {
+        map.items.resolve(effective.value(), surroundings)?
     };
-    let place = match &map.items {
-        Items::Path(path) => path.text(),
-        _ => "$",
-    };
-    match (&items, &map.items) {
-        (Value::Array(elements), _) => Ok((effective, elements.to_vec())),
-        (_, Items::Template(template)) => Err(template.unexpected_type("Items", "array", &items).into()),
-        (_, Items::Input) if flow::is_jsonata(state) => {
-            let cause = format!("Map state input must be an array but was: {items}");
-            let error = StatesError { error: "States.QueryEvaluationError", cause, names_state: true };
-            Err(QueryFailure { error, location: None }.into())
-        }
-        _ => Err(StatesError::runtime(format!("Reference path \"{place}\" must point to array.")).into()),
-    }
+    let elements = items.as_array().map(<[Value]>::to_vec).unwrap_or_default();
+    Ok((effective, elements))
 }
 
-fn leave(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State, map: &Map) -> Result<(), Stop> {
+/// Leaves the state with what all iterations or children gave.
+pub(super) fn leave(
+    deciding: &mut Deciding<'_>,
+    thread: ThreadId,
+    state: &State,
+    map: &Map,
+    result: Payload,
+) -> Result<(), Stop> {
     let raw = super::visit(deciding, thread).input.clone();
-    deciding.emit(thread, EventDetails::MapStateSucceeded)?;
-    let result = children::results(deciding, thread);
     let leaving = Leaving {
         result_selector: map.result_selector.as_ref(),
         result_path: &map.result_path,

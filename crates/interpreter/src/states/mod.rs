@@ -4,9 +4,8 @@ pub(crate) mod children;
 mod choice;
 mod fail;
 mod flow;
-#[cfg(feature = "whole-language")]
 pub(crate) mod map;
-#[cfg(feature = "whole-language")]
+pub(crate) mod map_run;
 mod parallel;
 mod pass;
 pub(crate) mod recover;
@@ -35,11 +34,13 @@ pub(crate) fn work(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State)
             }
         }
         Activity::Children(_) => match &state.kind {
-            #[cfg(feature = "whole-language")]
             StateKind::Parallel(parallel) => parallel::leave(deciding, thread, state, parallel),
-            #[cfg(feature = "whole-language")]
             StateKind::Map(map) => map::go_on(deciding, thread, state, map),
             _ => unreachable!("only Parallel and Map states have children"),
+        },
+        Activity::MapRun(_) => match &state.kind {
+            StateKind::Map(map) => map_run::go_on(deciding, thread, state, map),
+            _ => unreachable!("only Map states have Map Runs"),
         },
         _ => begin(deciding, thread, state),
     }
@@ -54,9 +55,7 @@ pub(crate) fn begin(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State
         StateKind::Wait(wait) => wait::work(deciding, thread, state, wait),
         StateKind::Succeed(succeed) => succeed::work(deciding, thread, state, succeed),
         StateKind::Fail(fail) => fail::work(deciding, thread, state, fail),
-        #[cfg(feature = "whole-language")]
         StateKind::Parallel(parallel) => parallel::begin(deciding, thread, state, parallel),
-        #[cfg(feature = "whole-language")]
         StateKind::Map(map) => map::begin(deciding, thread, state, map),
     }
 }

@@ -36,8 +36,8 @@ pub(super) fn leave(
     parallel: &Parallel,
 ) -> Result<(), Stop> {
     let raw = super::visit(deciding, thread).input.clone();
+    let result = children::results_of(children::of(deciding, thread));
     deciding.emit(thread, EventDetails::ParallelStateSucceeded)?;
-    let result = children::results(deciding, thread);
     let leaving = Leaving {
         result_selector: parallel.result_selector.as_ref(),
         result_path: &parallel.result_path,

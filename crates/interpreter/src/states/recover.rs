@@ -28,9 +28,7 @@ pub(crate) fn recover(
         }
     }
     match &state.kind {
-        #[cfg(feature = "whole-language")]
         StateKind::Parallel(_) => deciding.emit(thread, EventDetails::ParallelStateFailed)?,
-        #[cfg(feature = "whole-language")]
         StateKind::Map(_) => deciding.emit(thread, EventDetails::MapStateFailed)?,
         _ => {}
     }
@@ -43,9 +41,7 @@ pub(crate) fn recover(
 fn handlers(state: &State) -> (&[Retrier], &[Catcher]) {
     match &state.kind {
         StateKind::Task(task) => (&task.retry, &task.catch),
-        #[cfg(feature = "whole-language")]
         StateKind::Parallel(parallel) => (&parallel.retry, &parallel.catch),
-        #[cfg(feature = "whole-language")]
         StateKind::Map(map) => (&map.retry, &map.catch),
         _ => (&[], &[]),
     }

@@ -16,6 +16,7 @@ use crate::command::TaskReply;
 use crate::context::Surroundings;
 use crate::decide::{Deciding, Stop, cut_cause, cut_error};
 use crate::event::{EventDetails, ScheduledResource, Stored, TaskResource, ThreadId};
+use crate::parameters;
 use crate::token::TaskToken;
 
 /// Schedules an attempt: the first, or the next one of a retry.
@@ -36,6 +37,7 @@ pub(super) fn schedule(
     }
     let (parameters, arguments) = (task.parameters.as_ref(), task.arguments.as_ref());
     let parameters = flow::input(&surroundings, state, &task.input_path, parameters, arguments)?;
+    let parameters = parameters::prepare(&task.resource, parameters)?;
     let Limits { timeout_s, heartbeat_s, credentials_role } = limits(&surroundings, state, task)?;
     drop(surroundings);
     check_size(&state.name, &parameters)?;

@@ -94,7 +94,8 @@ pub(super) fn show(configurations: &Configurations, answer: &mut Value) {
     }
 }
 
-fn parsed(text: &Arc<str>) -> Value {
+/// A stored configuration as JSON.
+pub(super) fn parsed(text: &Arc<str>) -> Value {
     // Only texts made above are stored.
     serde_json::from_str(text).unwrap_or_default()
 }

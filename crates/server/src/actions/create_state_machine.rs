@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_asl::MachineType;
 use stepwell_aws::Fault;
-use stepwell_engine::machines::{Configurations, CreateMachineError, NewMachine};
+use stepwell_engine::machines::{Configurations, CreateMachineError, NewMachine, Publication};
 
 use super::configurations::{self, Encryption, Logging, Tracing};
 use super::tags;
@@ -33,7 +33,7 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     let input: Input = read_input(input)?;
     names::check(&input.name)?;
     arns::check(&input.role_arn)?;
-    check_publish("CreateStateMachine", input.publish, input.version_description.as_deref())?;
+    let publish = publication(input.publish, input.version_description)?;
     let new = NewMachine {
         definition: input.definition,
         role_arn: input.role_arn,
@@ -45,6 +45,7 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
         },
         tags: tags::pairs(input.tags.unwrap_or_default()),
         name: input.name,
+        publish,
     };
     let now_ms = context.now_ms();
     let created = context
@@ -53,21 +54,24 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
             context.machines().create(new, now_ms).map_err(|error| refusal(error, &arn))
         })
         .await?;
-    Ok(json!({ "stateMachineArn": &*created.arn, "creationDate": seconds(created.created_ms) }))
+    let mut answer = json!({ "stateMachineArn": &*created.arn, "creationDate": seconds(created.created_ms) });
+    if let Some(version) = created.version_arn {
+        answer["stateMachineVersionArn"] = Value::from(&*version);
+    }
+    Ok(answer)
 }
 
-/// What `publish` and `versionDescription` may say.
-pub(super) fn check_publish(
-    operation: &str,
+/// What `publish` and `versionDescription` of a request ask for.
+pub(super) fn publication(
     publish: Option<bool>,
-    description: Option<&str>,
-) -> Result<(), Fault> {
-    if publish == Some(true) {
-        return Err(fault::member_not_yet_supported(operation, "publish"));
-    }
-    match description {
-        Some(_) => Err(fault::validation("Version description can only be set when publish is true", None)),
-        None => Ok(()),
+    description: Option<String>,
+) -> Result<Option<Publication>, Fault> {
+    match (publish.unwrap_or(false), description) {
+        (true, description) => Ok(Some(Publication { description })),
+        (false, None) => Ok(None),
+        (false, Some(_)) => {
+            Err(fault::validation("Version description can only be set when publish is true", None))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_asl::Payload;
 use stepwell_aws::Fault;
-use stepwell_engine::{ExecutionDescription, ExecutionStatus};
+use stepwell_engine::{ExecutionDescription, ExecutionRow, ExecutionStatus};
 
 use crate::history::seconds;
 use crate::states::{StepFunctions, read_input, store_failure};
@@ -56,6 +56,7 @@ fn description(execution: &ExecutionDescription, include_data: bool) -> Value {
     if let Some(header) = &row.trace_header {
         answer["traceHeader"] = Value::from(&**header);
     }
+    show_started_by(row, &mut answer);
     match not_redrivable_reason(status) {
         Some(reason) => {
             answer["redriveStatus"] = "NOT_REDRIVABLE".into();
@@ -64,6 +65,18 @@ fn description(execution: &ExecutionDescription, include_data: bool) -> Value {
         None => answer["redriveStatus"] = "REDRIVABLE".into(),
     }
     answer
+}
+
+/// Puts the version and the alias by which an execution was started into an answer.
+pub(super) fn show_started_by(row: &ExecutionRow, answer: &mut Value) {
+    for (member, arn) in [
+        ("stateMachineVersionArn", &row.state_machine_version_arn),
+        ("stateMachineAliasArn", &row.state_machine_alias_arn),
+    ] {
+        if let Some(arn) = arn {
+            answer[member] = Value::from(&**arn);
+        }
+    }
 }
 
 fn show_payload(answer: &mut Value, member: &str, payload: &Payload, include: bool) {

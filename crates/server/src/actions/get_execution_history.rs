@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use stepwell_aws::Fault;
 use stepwell_engine::{HistoryEvent, HistoryPage};
 
+use super::describe_execution::{find, show_started_by};
 use crate::limits::HISTORY_PAGE_BYTES_MAX;
 use crate::page::{self, Tokens};
 use crate::states::{StepFunctions, read_input, store_failure};
@@ -31,16 +32,14 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     let flag = |set: bool| if set { "1" } else { "0" };
     let arguments = [input.execution_arn.as_str(), flag(reverse), flag(include_data)];
     let tokens = Tokens::new("GetExecutionHistory", &arguments, context.now_ms());
-    let from_id = match tokens.take(input.next_token.as_deref())? {
-        None if reverse => 0,
-        None => 1,
-        Some(position) => position.try_into().map(u64::from_be_bytes).map_err(|_| fault::invalid_token())?,
-    };
+    let first = if reverse { 0 } else { 1 };
+    let from_id = page::number(tokens.take(input.next_token.as_deref())?)?.unwrap_or(first);
     let size = page::size(input.max_results);
     context
         .blocking(move |context| {
             let read = Read { context, arn: &input.execution_arn, reverse };
-            let (events, next) = read.page(from_id, size, include_data)?;
+            let (mut events, next) = read.page(from_id, size, include_data)?;
+            read.show_started_by(&mut events)?;
             let mut answer = json!({ "events": events });
             if let Some(next) = next {
                 answer["nextToken"] = tokens.give(&next.to_be_bytes()).into();
@@ -86,6 +85,19 @@ impl Read<'_> {
                 return Ok((events, None));
             }
         }
+    }
+
+    /// Puts the version and the alias by which the execution was started into its first event, where that is on the
+    /// page. They are in the execution's row, not in its journal.
+    fn show_started_by(&self, events: &mut [Value]) -> Result<(), Fault> {
+        if let Some(first) = events.iter_mut().find(|event| event["id"] == 1) {
+            let execution = find(self.context, self.arn)?;
+            let details = &mut first["executionStartedEventDetails"];
+            if details.is_object() {
+                show_started_by(&execution.row, details);
+            }
+        }
+        Ok(())
     }
 
     fn events(&self, from_id: u64, limit: usize) -> Result<Vec<HistoryEvent>, Fault> {

@@ -1,10 +1,11 @@
-//! ListExecutions of a state machine, newest first.
+//! ListExecutions of a state machine, or of one of its versions or aliases, newest first.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws::Fault;
 use stepwell_engine::{ExecutionStatus, ListCursor};
 
+use super::describe_execution::show_started_by;
 use crate::history::seconds;
 use crate::page::{self, Tokens};
 use crate::states::{StepFunctions, read_input, store_failure};
@@ -41,7 +42,7 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     let none_redriven = filter.1 == "REDRIVEN";
     let listed = context
         .blocking(move |context| {
-            let machine = context.machines().describe(&arn).map_err(|error| store_failure(&error))?;
+            let machine = context.machines().start_target(&arn, 0).map_err(|error| store_failure(&error))?;
             let Some(machine) = machine else { return Err(fault::machine_does_not_exist(&arn)) };
             if machine.revision.express {
                 return Err(fault::machine_type_not_supported());
@@ -69,6 +70,7 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
             if let Some(outcome) = &row.outcome {
                 item["stopDate"] = seconds(outcome.stop_ms);
             }
+            show_started_by(row, &mut item);
             item
         })
         .collect();

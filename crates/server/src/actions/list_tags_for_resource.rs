@@ -1,4 +1,4 @@
-//! ListTagsForResource of a state machine, in the order in which the tags were set.
+//! ListTagsForResource of a state machine or an activity, in the order in which the tags were set.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ struct Input {
 pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, Fault> {
     let Input { resource_arn: arn } = read_input(input)?;
     tags::check_arn(&arn)?;
-    let found = context.machines().tags(&arn).ok_or_else(|| fault::resource_not_found(&arn))?;
+    let found = tags::of_resource(&context, &arn).ok_or_else(|| fault::resource_not_found(&arn))?;
     let tags: Vec<Value> = found.iter().map(|(key, value)| json!({ "key": key, "value": value })).collect();
     Ok(json!({ "tags": tags }))
 }

@@ -29,19 +29,22 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     }
     let payload = read_payload(input.input)?;
     // In memory but for a machine not used for long, which is then read and compiled.
-    let found = context.machines().describe(&arn).map_err(|error| store_failure(&error))?;
-    let Some(machine) = found else { return Err(fault::machine_does_not_exist(&arn)) };
-    if machine.status == MachineStatus::Deleting {
+    let entropy = uuid::Uuid::new_v4().as_u64_pair().1;
+    let found = context.machines().start_target(&arn, entropy).map_err(|error| store_failure(&error))?;
+    let Some(target) = found else { return Err(fault::machine_does_not_exist(&arn)) };
+    if target.status == MachineStatus::Deleting {
         return Err(fault::machine_deleting(&arn));
     }
-    if machine.revision.express {
+    if target.revision.express {
         return Err(fault::not_yet_supported("StartExecution (of an EXPRESS state machine)"));
     }
     let request = StartExecution {
-        revision: machine.revision,
+        revision: target.revision,
         name: input.name,
         input: payload,
         trace_header: input.trace_header,
+        state_machine_version_arn: target.version_arn,
+        state_machine_alias_arn: target.alias_arn,
     };
     let started = context.engine().start_execution(request).await.map_err(refusal)?;
     Ok(json!({ "executionArn": &*started.execution_arn, "startDate": seconds(started.start_ms) }))

@@ -1,10 +1,10 @@
-//! TagResource of a state machine: adds tags, or gives new values to those that are there.
+//! TagResource of a state machine or an activity: adds tags, or gives new values to those that are there.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws::Fault;
 
-use super::tags;
+use super::tags::{self, TagChange};
 use crate::states::{StepFunctions, read_input};
 
 #[derive(Deserialize)]
@@ -18,8 +18,6 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     let Input { resource_arn: arn, tags: given } = read_input(input)?;
     tags::check_arn(&arn)?;
     let pairs = tags::pairs(given);
-    context
-        .blocking(move |c| c.machines().tag(&arn, pairs).map_err(|error| tags::refusal(&error, &arn)))
-        .await?;
+    context.blocking(move |c| tags::change(c, &arn, TagChange::Set(pairs))).await?;
     Ok(json!({}))
 }

@@ -1,11 +1,12 @@
-//! Tags of state machines, as the tagging operations and CreateStateMachine share them.
+//! Tags of state machines and activities, as the tagging operations and the creating ones share them.
 
 use serde::Deserialize;
 use serde_json::Value;
 use stepwell_aws::Fault;
+use stepwell_engine::activities::ActivityError;
 use stepwell_engine::machines::{TAGS_MAX, TagMachineError};
 
-use crate::states::store_failure;
+use crate::states::{StepFunctions, store_failure};
 use crate::{arns, fault};
 
 /// A tag on the wire.
@@ -43,11 +44,58 @@ pub(super) fn check_arn(arn: &str) -> Result<(), Fault> {
     arns::check(arn)
 }
 
-/// How a failed change of tags looks from outside.
-pub(super) fn refusal(error: &TagMachineError, arn: &str) -> Fault {
-    match error {
+/// A change of the tags of a resource.
+pub(super) enum TagChange {
+    /// Adds tags, or gives new values to those that are there.
+    Set(Vec<(String, String)>),
+    /// Removes by key; a key that is not there is ignored.
+    Remove(Vec<String>),
+}
+
+/// The tags of a resource in the order in which they were set.
+pub(super) fn of_resource(context: &StepFunctions, arn: &str) -> Option<Vec<(String, String)>> {
+    match arns::is_activity(arn) {
+        true => context.engine().activities().get(arn).map(|activity| activity.tags.clone()),
+        false => context.machines().tags(arn),
+    }
+}
+
+/// Changes the tags of a resource. Blocks.
+pub(super) fn change(context: &StepFunctions, arn: &str, change: TagChange) -> Result<(), Fault> {
+    if arns::is_activity(arn) {
+        return change_activity(context, arn, change);
+    }
+    let changed = match change {
+        TagChange::Set(tags) => context.machines().tag(arn, tags),
+        TagChange::Remove(keys) => context.machines().untag(arn, &keys),
+    };
+    changed.map_err(|error| match error {
         TagMachineError::DoesNotExist { .. } => fault::resource_not_found(arn),
         TagMachineError::TooManyTags => too_many(arn),
-        TagMachineError::Machines(error) => store_failure(error),
+        TagMachineError::Machines(error) => store_failure(&error),
+    })
+}
+
+fn change_activity(context: &StepFunctions, arn: &str, change: TagChange) -> Result<(), Fault> {
+    let _changing = context.lock_activity_tags();
+    let activities = context.engine().activities();
+    let mut tags = activities.get(arn).ok_or_else(|| fault::resource_not_found(arn))?.tags.clone();
+    match change {
+        TagChange::Remove(keys) => tags.retain(|(key, _)| !keys.contains(key)),
+        TagChange::Set(given) => {
+            for (key, value) in given {
+                match tags.iter_mut().find(|(k, _)| *k == key) {
+                    Some((_, old)) => *old = value,
+                    None => tags.push((key, value)),
+                }
+            }
+        }
     }
+    if tags.len() > TAGS_MAX {
+        return Err(too_many(arn));
+    }
+    activities.set_tags(arn, tags).map_err(|error| match error {
+        ActivityError::DoesNotExist { .. } => fault::resource_not_found(arn),
+        error => super::activities::refusal(error),
+    })
 }

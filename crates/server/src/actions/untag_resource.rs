@@ -1,10 +1,10 @@
-//! UntagResource of a state machine; a key that is not there is ignored.
+//! UntagResource of a state machine or an activity; a key that is not there is ignored.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws::Fault;
 
-use super::tags;
+use super::tags::{self, TagChange};
 use crate::states::{StepFunctions, read_input};
 
 #[derive(Deserialize)]
@@ -17,8 +17,6 @@ struct Input {
 pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, Fault> {
     let Input { resource_arn: arn, tag_keys: keys } = read_input(input)?;
     tags::check_arn(&arn)?;
-    context
-        .blocking(move |c| c.machines().untag(&arn, &keys).map_err(|error| tags::refusal(&error, &arn)))
-        .await?;
+    context.blocking(move |c| tags::change(c, &arn, TagChange::Remove(keys))).await?;
     Ok(json!({}))
 }

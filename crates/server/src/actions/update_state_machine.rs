@@ -6,7 +6,7 @@ use stepwell_aws::Fault;
 use stepwell_engine::machines::{MachineUpdate, UpdateMachineError};
 
 use super::configurations::{self, Encryption, Logging, Tracing};
-use super::create_state_machine::check_publish;
+use super::create_state_machine::publication;
 use crate::arns::MachineArn;
 use crate::history::seconds;
 use crate::states::{StepFunctions, read_input, store_failure};
@@ -32,7 +32,7 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     if let Some(role_arn) = &input.role_arn {
         arns::check(role_arn)?;
     }
-    check_publish("UpdateStateMachine", input.publish, input.version_description.as_deref())?;
+    let publish = publication(input.publish, input.version_description)?;
     let update = MachineUpdate {
         definition: input.definition,
         role_arn: input.role_arn,
@@ -42,6 +42,7 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
             .encryption_configuration
             .map(|given| configurations::encryption(Some(given)))
             .transpose()?,
+        publish,
     };
     if changes_nothing(&update) {
         return Err(fault::service(
@@ -64,6 +65,9 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     if let Some(id) = updated.revision_id {
         answer["revisionId"] = Value::from(&*id);
     }
+    if let Some(version) = updated.version_arn {
+        answer["stateMachineVersionArn"] = Value::from(&*version);
+    }
     Ok(answer)
 }
 
@@ -82,6 +86,7 @@ fn refusal(error: UpdateMachineError) -> Fault {
         }
         UpdateMachineError::DoesNotExist { arn } => fault::machine_does_not_exist(&arn),
         UpdateMachineError::Deleting { arn } => fault::machine_deleting(&arn),
+        error @ UpdateMachineError::VersionLimitExceeded => fault::quota_exceeded(error.to_string()),
         UpdateMachineError::Machines(error) => store_failure(&error),
     }
 }

@@ -1,0 +1,113 @@
+//! Child executions of Map Runs: they live on the shard of their own ARN, and tell their parent's when they end.
+//!
+//! A child's ARN follows from its Map Run and its index, so that starting it once more, after a crash, finds the first.
+
+use std::sync::{Arc, mpsc};
+
+use stepwell_asl::payload::Payload;
+use stepwell_interpreter::{ChildOf, ChildStart, Command, Effect, Execution, ExecutionInfo, decide};
+use stepwell_store::ExecutionRow;
+
+use super::{Live, Message, Release, Shard, Surroundings, outcome};
+use crate::engine::shard_index;
+use crate::machines::MachineRevision;
+
+impl Shard {
+    /// Starts a child execution, unless it is there already; one that has ended tells its parent once more.
+    pub(super) fn start_child(&mut self, child: ChildStart, revision: Arc<MachineRevision>) {
+        let ChildStart { info, input } = child;
+        let arn = info.execution_arn.clone();
+        if self.by_arn.contains_key(&arn) || self.closing.contains_key(&arn) {
+            return;
+        }
+        match self.surroundings.executions.find(&arn) {
+            Ok(None) => self.begin_child(info, input, revision),
+            Ok(Some((key, row))) => {
+                let output = row.outcome.as_ref().and_then(|o| o.output);
+                let output =
+                    output.map(|(batch, index)| self.surroundings.executions.payload(key, batch, index));
+                match output.transpose() {
+                    Ok(output) => self.tell_parent(&row.info, output),
+                    Err(error) => {
+                        tracing::error!(execution = %arn, %error, "cannot read a child execution's output")
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!(execution = %arn, %error, "cannot find out whether a child execution exists")
+            }
+        }
+    }
+
+    fn begin_child(&mut self, info: ExecutionInfo, input: Payload, revision: Arc<MachineRevision>) {
+        let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info });
+        let key = self.surroundings.executions.new_key();
+        let row = ExecutionRow {
+            info: info.clone(),
+            revision: revision.key,
+            trace_header: None,
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
+            outcome: None,
+        };
+        let mut execution = Execution::new(info.clone());
+        let moment = self.moment();
+        let number = execution.next_batch();
+        let decision = decide(&revision.program, &mut execution, Command::Start { input }, moment);
+        let mut live = Live { execution, revision, row, timer_ms: None };
+        live.row.outcome = outcome(&decision, self.now_ms);
+        self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
+        self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
+        let is_closed = live.row.outcome.is_some();
+        self.by_arn.insert(info.execution_arn.clone(), key);
+        self.live.insert(key, live);
+        self.release_effects(key, &info, decision.effects);
+        if is_closed {
+            self.live.remove(&key);
+            self.by_arn.remove(&info.execution_arn);
+            self.closed(&info.execution_arn);
+        } else {
+            self.set_timer(key);
+        }
+    }
+
+    /// An execution has ended: where it is a child, its parent is told once that is durable.
+    pub(super) fn tell_parent(&mut self, info: &ExecutionInfo, output: Option<Payload>) {
+        let Some(ChildOf { map_run_arn, execution_arn, thread, index, .. }) = info.child_of.clone() else {
+            return;
+        };
+        let message = Message::ChildEnded {
+            parent_arn: execution_arn.clone(),
+            command: Box::new(Command::ChildEnded { thread, map_run_arn, index, output }),
+        };
+        self.releases.push(Release::Route(execution_arn, message));
+    }
+
+    /// What an effect on child executions sends out.
+    pub(super) fn child_effect(&mut self, revision: Option<Arc<MachineRevision>>, effect: Effect) {
+        match (effect, revision) {
+            (Effect::StartChild(child), Some(revision)) => {
+                let arn = child.info.execution_arn.clone();
+                self.releases.push(Release::Route(arn, Message::StartChild { child, revision }));
+            }
+            (Effect::StopChild { execution_arn }, _) => {
+                let message = Message::StopChild { execution_arn: execution_arn.clone() };
+                self.releases.push(Release::Route(execution_arn, message));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Sends `message` to the shard of an execution.
+pub(super) fn route(
+    surroundings: &Surroundings,
+    execution_arn: &str,
+    message: Message,
+    itself: &mpsc::Sender<Message>,
+) {
+    let shards = surroundings.shards.get();
+    let shard = shards.and_then(|shards| shards.get(shard_index(execution_arn, shards.len())));
+    // An engine that stops has no shards any more; the next start goes on.
+    let _ = shard.unwrap_or(itself).send(message);
+}

@@ -1,0 +1,277 @@
+//! `Map` in DISTRIBUTED mode: a Map Run, with a child execution for each item or batch of items.
+//!
+//! The items come from the state's input. What reads them from elsewhere (`ItemReader`) or writes results elsewhere
+//! (`ResultWriter`) is refused by name.
+
+use std::sync::Arc;
+
+use stepwell_asl::environment::StatesError;
+use stepwell_asl::payload::Payload;
+use stepwell_asl::program::{CountField, ItemBatcher, Map, PercentageField, State};
+use stepwell_asl::value::{Object, Value};
+
+use super::children::results_of;
+use super::flow;
+use super::map::{item_input, items};
+use crate::command::{ChildStart, Effect};
+use crate::context::Surroundings;
+use crate::decide::{Deciding, Stop};
+use crate::event::{EventDetails, PrivateRecord, ThreadId};
+use crate::execution::{ChildOf, Execution, ExecutionInfo, MapRun};
+use crate::limits::{MAP_ITEMS_MAX, MAP_RUN_CONCURRENCY_MAX, PAYLOAD_BYTES_MAX};
+
+/// Begins the Map Run; its children begin with the state's next steps.
+pub(super) fn begin(
+    deciding: &mut Deciding<'_>,
+    thread: ThreadId,
+    state: &State,
+    map: &Map,
+) -> Result<(), Stop> {
+    for (field, is_used) in [
+        ("ItemReader", map.distributed.item_reader.is_some()),
+        ("ResultWriter", map.distributed.result_writer.as_ref().is_some_and(|w| w.resource.is_some())),
+    ] {
+        if is_used {
+            let cause = format!("{field} is not supported by this version of Stepwell.");
+            return Err(StatesError::runtime(cause).into());
+        }
+    }
+    let (_, items) = items(&deciding.surroundings(thread, state), state, map)?;
+    let length = u32::try_from(items.len())
+        .ok()
+        .filter(|length| *length <= MAP_ITEMS_MAX)
+        .ok_or_else(|| StatesError::runtime(format!("The Map state has more than {MAP_ITEMS_MAX} items.")))?;
+    deciding.emit(thread, EventDetails::MapStateStarted { length, concurrency: 0 })?;
+    let surroundings = deciding.surroundings(thread, state);
+    let concurrency = count(&surroundings, state, map, "MaxConcurrency", map.max_concurrency.as_ref())?;
+    let failures = map.distributed.tolerated_failure_count.as_ref();
+    let tolerated_failure_count = count(&surroundings, state, map, "ToleratedFailureCount", failures)?;
+    let tolerated_failure_percentage = percentage(&surroundings, state, map)?;
+    let children = inputs(&surroundings, state, map)?.len();
+    drop(surroundings);
+    let children = u32::try_from(children).unwrap_or(u32::MAX);
+    let concurrency = match concurrency.unwrap_or(0) {
+        0 => MAP_RUN_CONCURRENCY_MAX,
+        some => some.min(MAP_RUN_CONCURRENCY_MAX),
+    };
+    let map_run_arn = new_arn(deciding, thread, state, map);
+    deciding.emit(
+        thread,
+        EventDetails::MapRunStarted {
+            map_run_arn,
+            children,
+            concurrency,
+            tolerated_failure_count,
+            tolerated_failure_percentage,
+        },
+    )
+}
+
+/// Begins as many children as may run, or ends the Map Run.
+pub(super) fn go_on(
+    deciding: &mut Deciding<'_>,
+    thread: ThreadId,
+    state: &State,
+    map: &Map,
+) -> Result<(), Stop> {
+    let Some(run) = deciding.execution.threads[&thread].map_run() else { return Ok(()) };
+    if run.is_threshold_exceeded() {
+        let stops: Vec<Effect> = stops(&deciding.execution.info, run).collect();
+        stops.into_iter().for_each(|stop| deciding.effect(stop));
+        let error = Some("States.ExceedToleratedFailureThreshold".into());
+        let cause = Some("The specified tolerated failure threshold was exceeded".into());
+        return deciding.emit(thread, EventDetails::MapRunFailed { error, cause });
+    }
+    if run.children.all_have_ended() {
+        let result = results_of(&run.children);
+        deciding.emit(thread, EventDetails::MapRunSucceeded)?;
+        let run_succeeded = deciding.execution.last_event_id;
+        deciding.emit_after(run_succeeded, thread, EventDetails::MapStateSucceeded)?;
+        return super::map::leave(deciding, thread, state, map, result);
+    }
+    let inputs = inputs(&deciding.surroundings(thread, state), state, map)?;
+    while let Some(run) = deciding.execution.threads[&thread].map_run()
+        && run.children.may_begin_another()
+    {
+        let index = run.children.next_index;
+        let Some(input) = inputs.get(index as usize) else { break };
+        let child = child(&deciding.execution.info, run, state, thread, index, input.clone());
+        deciding.note(PrivateRecord::ChildExecutionStarted { thread, index });
+        deciding.effect(Effect::StartChild(Box::new(child)));
+        if deciding.over_budget() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The children of `thread`'s Map Run that were started and have not ended, to be started once more after a crash.
+pub(crate) fn again(deciding: &Deciding<'_>, thread: ThreadId, state: &State, map: &Map) -> Vec<ChildStart> {
+    let Some(run) = deciding.execution.threads.get(&thread).and_then(|t| t.map_run()) else {
+        return Vec::new();
+    };
+    // They could be computed once, so they can be again.
+    let Ok(inputs) = inputs(&deciding.surroundings(thread, state), state, map) else { return Vec::new() };
+    let info = &deciding.execution.info;
+    let running = run.running.iter();
+    running
+        .filter_map(|index| {
+            Some(child(info, run, state, thread, *index, inputs.get(*index as usize)?.clone()))
+        })
+        .collect()
+}
+
+/// Stops for all children of `execution` that run.
+pub(crate) fn stops_of(execution: &Execution) -> Vec<Effect> {
+    let runs = execution.threads.values().filter_map(|thread| thread.map_run());
+    runs.flat_map(|run| stops(&execution.info, run)).collect()
+}
+
+fn stops(info: &ExecutionInfo, run: &MapRun) -> impl Iterator<Item = Effect> {
+    let arns = run.running.iter().map(|index| child_arn(info, &run.map_run_arn, *index));
+    arns.map(|(execution_arn, _)| Effect::StopChild { execution_arn }).collect::<Vec<_>>().into_iter()
+}
+
+/// What each child gets: an item, or a batch of them.
+fn inputs(surroundings: &Surroundings<'_>, state: &State, map: &Map) -> Result<Vec<Payload>, Stop> {
+    let (effective, items) = items(surroundings, state, map)?;
+    let mut inputs = Vec::with_capacity(items.len());
+    for (index, value) in (0u32..).zip(items) {
+        inputs.push(item_input(surroundings, state, map, &effective, index, value)?);
+    }
+    match &map.distributed.item_batcher {
+        Some(batcher) => batches(surroundings, state, map, batcher, inputs),
+        None => Ok(inputs),
+    }
+}
+
+fn batches(
+    surroundings: &Surroundings<'_>,
+    state: &State,
+    map: &Map,
+    batcher: &ItemBatcher,
+    items: Vec<Payload>,
+) -> Result<Vec<Payload>, Stop> {
+    let field = |name, field: &Option<CountField>| count(surroundings, state, map, name, field.as_ref());
+    let items_max = field("MaxItemsPerBatch", &batcher.max_items_per_batch)?.filter(|n| *n > 0);
+    let bytes_max = field("MaxInputBytesPerBatch", &batcher.max_input_bytes_per_batch)?.filter(|n| *n > 0);
+    let bytes_max = bytes_max.map_or(PAYLOAD_BYTES_MAX, |n| (n as usize).min(PAYLOAD_BYTES_MAX));
+    let common = match &batcher.batch_input {
+        Some(template) if flow::is_jsonata(state) => {
+            Some(template.evaluate_query(&flow::scope(surroundings), "ItemBatcher/BatchInput")?)
+        }
+        Some(template) => {
+            let effective = flow::input(surroundings, state, &map.input_path, None, None)?;
+            Some(template.evaluate(effective.value(), surroundings)?)
+        }
+        None => None,
+    };
+    let batch = |items: &[Payload]| {
+        let mut members = Object::new();
+        if let Some(common) = &common {
+            members.insert("BatchInput", common.clone());
+        }
+        members.insert("Items", items.iter().map(|item| item.value().clone()).collect::<Vec<Value>>());
+        Payload::from_value(members.into())
+    };
+    let empty_bytes = batch(&[]).byte_len();
+    let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, empty_bytes);
+    for (end, item) in items.iter().enumerate() {
+        // A comma stands between two items.
+        let more = item.byte_len() + 1;
+        let is_full = items_max.is_some_and(|max| end - begin >= max as usize) || bytes + more > bytes_max;
+        if is_full && end > begin {
+            batches.push(batch(&items[begin..end]));
+            (begin, bytes) = (end, empty_bytes);
+        }
+        bytes += more;
+    }
+    if begin < items.len() {
+        batches.push(batch(&items[begin..]));
+    }
+    Ok(batches)
+}
+
+fn count(
+    surroundings: &Surroundings<'_>,
+    state: &State,
+    map: &Map,
+    name: &'static str,
+    field: Option<&CountField>,
+) -> Result<Option<u32>, Stop> {
+    let Some(field) = field else { return Ok(None) };
+    if flow::is_jsonata(state) {
+        return Ok(Some(field.resolve_query(name, &flow::scope(surroundings))?));
+    }
+    let effective = flow::input(surroundings, state, &map.input_path, None, None)?;
+    Ok(Some(field.resolve(name, effective.value(), surroundings)?))
+}
+
+fn percentage(surroundings: &Surroundings<'_>, state: &State, map: &Map) -> Result<Option<f64>, Stop> {
+    let field: Option<&PercentageField> = map.distributed.tolerated_failure_percentage.as_ref();
+    let Some(field) = field else { return Ok(None) };
+    if flow::is_jsonata(state) {
+        return Ok(Some(field.resolve_query(&flow::scope(surroundings))?));
+    }
+    let effective = flow::input(surroundings, state, &map.input_path, None, None)?;
+    Ok(Some(field.resolve(effective.value(), surroundings)?))
+}
+
+/// The ARN of a new Map Run: `…:mapRun:<machine>/<label>:<uuid>`, with a label of ours where the state has none.
+fn new_arn(deciding: &Deciding<'_>, thread: ThreadId, state: &State, map: &Map) -> Arc<str> {
+    let random = || (deciding.random_u64(thread, state), deciding.random_u64(thread, state));
+    let label = match &map.distributed.label {
+        Some(label) => label.to_string(),
+        None => uuid(random()),
+    };
+    let machine = deciding.execution.info.state_machine_arn.replacen(":stateMachine:", ":mapRun:", 1);
+    format!("{machine}/{label}:{}", uuid(random())).into()
+}
+
+fn child(
+    info: &ExecutionInfo,
+    run: &MapRun,
+    state: &State,
+    thread: ThreadId,
+    index: u32,
+    input: Payload,
+) -> ChildStart {
+    let (execution_arn, name) = child_arn(info, &run.map_run_arn, index);
+    let labelled = run.map_run_arn.rsplit_once(':').map_or(&*run.map_run_arn, |(arn, _)| arn);
+    let machine = labelled.rsplit_once(":mapRun:").map_or(labelled, |(_, machine)| machine);
+    let info = ExecutionInfo {
+        execution_arn,
+        name,
+        state_machine_arn: labelled.replacen(":mapRun:", ":stateMachine:", 1).into(),
+        state_machine_name: machine.into(),
+        child_of: Some(ChildOf {
+            map_run_arn: run.map_run_arn.clone(),
+            map_state: state.name.clone(),
+            execution_arn: info.execution_arn.clone(),
+            thread,
+            index,
+        }),
+        timeout_s: None,
+        ..info.clone()
+    };
+    ChildStart { info, input }
+}
+
+/// ARN and name of a child: the same for the same child, so that starting it once more is known to be that.
+fn child_arn(info: &ExecutionInfo, map_run_arn: &str, index: u32) -> (Arc<str>, Arc<str>) {
+    let hash = |seed: u64| {
+        let bytes = map_run_arn.bytes().chain(index.to_be_bytes());
+        bytes.fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    };
+    let name = uuid((hash(0xcbf2_9ce4_8422_2325), hash(0x6c62_272e_07bb_0142)));
+    let labelled = map_run_arn.rsplit_once(':').map_or(map_run_arn, |(arn, _)| arn);
+    debug_assert_ne!(*info.execution_arn, *map_run_arn);
+    (format!("{}:{name}", labelled.replacen(":mapRun:", ":execution:", 1)).into(), name.into())
+}
+
+/// A version 4 UUID of these bits.
+fn uuid((high, low): (u64, u64)) -> String {
+    let (a, b, c) = (high >> 32, (high >> 16) & 0xffff, high & 0x0fff);
+    let (d, e) = ((low >> 48) & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
+    format!("{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
+}

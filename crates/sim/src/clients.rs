@@ -1,0 +1,176 @@
+//! Those who call the API, and what they were promised.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use stepwell_asl::payload::Payload;
+use stepwell_engine::activities::{ActivityError, ActivityTask};
+use stepwell_engine::machines::MachineRevision;
+use stepwell_engine::{
+    Engine, StartExecution, StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError,
+};
+use tokio::runtime::Runtime;
+
+/// What a holder of a task token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Say {
+    /// SendTaskSuccess.
+    Success,
+    /// SendTaskFailure.
+    Failure,
+    /// SendTaskHeartbeat.
+    Heartbeat,
+}
+
+/// An answer of the API.
+#[derive(Debug)]
+pub enum Answer {
+    /// Of StartExecution.
+    Started {
+        /// What was asked for.
+        arn: Arc<str>,
+        /// With which input.
+        input: &'static str,
+        /// The answer.
+        result: Result<StartedExecution, StartExecutionError>,
+    },
+    /// Of StopExecution.
+    Stopped {
+        /// What was asked for.
+        arn: Arc<str>,
+        /// Whether it was known to exist when it was asked for.
+        was_known: bool,
+        /// The answer.
+        result: Result<i64, StopExecutionError>,
+    },
+    /// Of a call with a task token.
+    Token {
+        /// The token.
+        token: String,
+        /// What was said.
+        say: Say,
+        /// The answer.
+        result: Result<(), TaskTokenError>,
+    },
+    /// Of GetActivityTask.
+    Polled {
+        /// Which of the activities.
+        activity: usize,
+        /// The answer.
+        result: Result<Option<ActivityTask>, ActivityError>,
+    },
+}
+
+/// Where answers arrive, in order.
+#[derive(Clone, Default)]
+pub struct Answers(Arc<Mutex<Vec<Answer>>>);
+
+impl Answers {
+    /// Those since the last call.
+    #[must_use]
+    pub fn take(&self) -> Vec<Answer> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn push(&self, answer: Answer) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+    }
+}
+
+/// Asks for a start.
+pub fn start(
+    runtime: &Runtime,
+    engine: &Engine,
+    answers: &Answers,
+    revision: Arc<MachineRevision>,
+    name: String,
+    input: &'static str,
+) {
+    let (engine, answers) = (engine.clone(), answers.clone());
+    let arn = engine.account().arn("states", &format!("execution:{}:{name}", revision.name)).into();
+    runtime.spawn(async move {
+        let input_payload = Payload::parse(input).expect("inputs are JSON");
+        let request = StartExecution {
+            revision,
+            name: Some(name),
+            input: input_payload,
+            trace_header: None,
+            state_machine_alias_arn: None,
+            state_machine_version_arn: None,
+        };
+        let result = engine.start_execution(request).await;
+        answers.push(Answer::Started { arn, input, result });
+    });
+}
+
+/// Asks for a stop.
+pub fn stop(runtime: &Runtime, engine: &Engine, answers: &Answers, arn: Arc<str>, was_known: bool) {
+    let (engine, answers) = (engine.clone(), answers.clone());
+    runtime.spawn(async move {
+        let result = engine.stop_execution(&arn, Some("Stopped".into()), None).await;
+        answers.push(Answer::Stopped { arn, was_known, result });
+    });
+}
+
+/// Says something about a task.
+pub fn say(
+    runtime: &Runtime,
+    engine: &Engine,
+    answers: &Answers,
+    token: String,
+    say: Say,
+    output: &'static str,
+) {
+    let (engine, answers) = (engine.clone(), answers.clone());
+    runtime.spawn(async move {
+        let output = Payload::parse(output).expect("outputs are JSON");
+        let result = match say {
+            Say::Success => engine.send_task_success(&token, output).await,
+            Say::Failure => engine.send_task_failure(&token, Some("Script.Error".into()), None).await,
+            Say::Heartbeat => engine.send_task_heartbeat(&token).await,
+        };
+        answers.push(Answer::Token { token, say, result });
+    });
+}
+
+/// Polls an activity for as long as the run may take.
+pub fn poll(runtime: &Runtime, engine: &Engine, answers: &Answers, activity: usize, arn: String) {
+    let (engine, answers) = (engine.clone(), answers.clone());
+    runtime.spawn(async move {
+        let result = engine.activities().poll(&arn, Some("worker".into()), Duration::from_secs(86_400)).await;
+        answers.push(Answer::Polled { activity, result });
+    });
+}
+
+/// What was promised, and must hold from then on.
+#[derive(Default)]
+pub struct Promises {
+    /// Acknowledged starts: input and start.
+    pub starts: BTreeMap<Arc<str>, (&'static str, i64)>,
+    /// Acknowledged stops.
+    pub stops: BTreeMap<Arc<str>, i64>,
+    /// Tokens whose task's end was acknowledged.
+    pub ends: BTreeMap<String, ()>,
+}
+
+impl Promises {
+    /// Whether all of them hold.
+    pub fn check(&self, engine: &Engine) -> Result<(), String> {
+        for (arn, (input, start_ms)) in &self.starts {
+            let described = engine.describe_execution(arn).map_err(|e| format!("{arn}: {e}"))?;
+            let described = described.ok_or_else(|| format!("{arn} was acknowledged and is gone"))?;
+            if described.row.info.start_ms != *start_ms || &**described.input.text() != *input {
+                return Err(format!("{arn} is not the execution that was acknowledged: {:?}", described.row));
+            }
+        }
+        for (arn, stop_ms) in &self.stops {
+            let described = engine.describe_execution(arn).map_err(|e| format!("{arn}: {e}"))?;
+            let outcome = described.and_then(|d| d.row.outcome);
+            if outcome.as_ref().map(|o| o.stop_ms) != Some(*stop_ms) {
+                return Err(format!("{arn} was stopped at {stop_ms}, and has ended so: {outcome:?}"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,726 @@
+//! The run of one seed: what happens is drawn, done, noted and checked, one step after the other; at the end nothing
+//! is broken any more, every task answers, and every execution must end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stepwell_asl::payload::Payload;
+use stepwell_engine::{
+    Clock, ExecutionStatus, HistoryPage, StartExecutionError, StopExecutionError, TaskTokenError,
+};
+use stepwell_integrations::TaskOutcome;
+use stepwell_interpreter::TaskToken;
+use stepwell_store::ExecutionKey;
+
+use crate::clients::{self, Answer, Answers, Promises, Say};
+use crate::disk::{Fault, SimulatedDisk};
+use crate::house::{House, SimulatedClock, furnish, redefine};
+use crate::log::Log;
+use crate::machines::{ACTIVITIES, CIRCLES, generated, picked};
+use crate::random::Random;
+use crate::script::Script;
+use crate::shadow::Shadows;
+use crate::{Options, Ran};
+
+/// When every run begins: 2001-09-09T01:46:40Z.
+const BEGIN_MS: i64 = 1_000_000_000_000;
+
+const INPUTS: &[&str] = &[
+    r#"{"n":5,"list":[1,2,3]}"#,
+    r#"{"n":0}"#,
+    r#"{"n":9,"list":[{"n":1},{"n":2}],"text":"é\u0000"}"#,
+    r#"[]"#,
+];
+
+const RESULTS: &[&str] =
+    &[r#"{"n":4,"even":true,"list":[1,2]}"#, r#"{"n":3,"even":false}"#, "17", r#""done""#, "null"];
+
+/// Rounds after which the end counts as never reached.
+const END_ROUNDS_MAX: usize = 20_000;
+
+/// How likely each action is in this run; every run has its own temper.
+struct Temper {
+    weights: [usize; 13],
+    executions_max: usize,
+}
+
+impl Temper {
+    fn of(random: &mut Random) -> Self {
+        let mut often = |usual: usize| usual * random.pick(&[0, 1, 1, 1, 3]);
+        let mut weights = [
+            often(12),
+            often(2),
+            20,
+            12,
+            12,
+            10 + often(10),
+            6 + often(4),
+            often(4),
+            10,
+            often(1),
+            often(2),
+            often(1),
+            often(1),
+        ];
+        // Without any start there is nothing to see.
+        weights[0] += 4;
+        Temper { weights, executions_max: random.between(1, 12) }
+    }
+}
+
+/// One run under way.
+pub struct Simulation {
+    random: Random,
+    temper: Temper,
+    log: Log,
+    disk: SimulatedDisk,
+    clock: SimulatedClock,
+    script: Arc<Script>,
+    /// `None` only between two lives.
+    house: Option<House>,
+    shadows: Shadows,
+    answers: Answers,
+    promises: Promises,
+    machines: Vec<Arc<str>>,
+    /// Every ARN that was ever asked for, with its machine and name.
+    asked: BTreeMap<Arc<str>, (usize, String)>,
+    /// Tokens that somebody holds.
+    tokens: Vec<String>,
+    polling: [bool; ACTIVITIES.len()],
+    /// The latest time the clock ever showed.
+    latest_ms: i64,
+    ran: Ran,
+}
+
+/// Runs `seed`; an error is a broken invariant.
+pub fn run(seed: u64, options: &Options, log: &Log) -> Result<Ran, String> {
+    let mut simulation = Simulation::new(seed, log)?;
+    for step in 0..options.steps {
+        simulation.ran.steps = step + 1;
+        simulation.step().map_err(|reason| format!("step {step}: {reason}"))?;
+    }
+    simulation.end().map_err(|reason| format!("at the end: {reason}"))?;
+    simulation.ran.hash = log.hash();
+    Ok(simulation.ran)
+}
+
+impl Simulation {
+    fn new(seed: u64, log: &Log) -> Result<Self, String> {
+        let mut random = Random::new(seed);
+        let temper = Temper::of(&mut random.fork());
+        let disk = SimulatedDisk::new();
+        let mut definitions = Vec::new();
+        for _ in 0..random.between(1, 3) {
+            let definition = match random.below(100) {
+                0 => CIRCLES.to_owned(),
+                1..=25 => picked(&mut random).to_owned(),
+                _ => generated(&mut random),
+            };
+            log.line(format_args!("machine {definition}"));
+            definitions.push(definition);
+        }
+        let machines = furnish(&disk, &definitions);
+        let mut simulation = Simulation {
+            random,
+            temper,
+            log: log.clone(),
+            disk,
+            clock: SimulatedClock::at(BEGIN_MS),
+            script: Arc::new(Script::new(log.clone())),
+            house: None,
+            shadows: Shadows::default(),
+            answers: Answers::default(),
+            promises: Promises::default(),
+            machines,
+            asked: BTreeMap::new(),
+            tokens: Vec::new(),
+            polling: [false; ACTIVITIES.len()],
+            latest_ms: BEGIN_MS,
+            ran: Ran::default(),
+        };
+        simulation.begin_life()?;
+        Ok(simulation)
+    }
+
+    fn house(&mut self) -> &mut House {
+        self.house.as_mut().expect("a life is under way")
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        match self.random.weighted(&self.temper.weights) {
+            0 => self.ask_start(),
+            1 => self.ask_stop(),
+            2 => {
+                let shards = self.house().shards.len();
+                let shard = self.random.below(shards);
+                let messages_max = self.random.pick(&[1, 2, 256]);
+                self.round(shard, messages_max);
+            }
+            3 => {
+                let batches_max = self.random.pick(&[1, 3, 512]);
+                self.write(batches_max)?;
+            }
+            4 => self.sync(),
+            5 => self.answer_call(),
+            6 => self.use_token(),
+            7 => self.poll(),
+            8 => self.advance(),
+            9 => self.jump(),
+            10 => self.crash()?,
+            11 => self.shut_down()?,
+            _ => self.break_disk(),
+        }
+        // The queue in front of the writer is bounded: whoever hands in more waits for it.
+        while self.house().writer.queued() > 900 {
+            self.write(512)?;
+            self.sync();
+        }
+        self.settle()?;
+        // A store that has failed answers nothing: somebody restarts it.
+        if self.house().store.has_failed() && self.random.one_in(4) {
+            self.crash()?;
+        }
+        if self.random.one_in(12) {
+            self.look_closely()?;
+        }
+        Ok(())
+    }
+
+    fn ask_start(&mut self) {
+        let known = self.asked.len();
+        let (machine, name) = if known > 0 && (known >= self.temper.executions_max || self.random.one_in(4)) {
+            let index = self.random.below(known);
+            self.asked.values().nth(index).cloned().expect("it is one of them")
+        } else {
+            (self.random.below(self.machines.len()), format!("e{known}"))
+        };
+        // A name nearly always comes with the same input.
+        let usual = name.bytes().map(usize::from).sum::<usize>() % INPUTS.len();
+        let input = if self.random.one_in(6) { self.random.pick(INPUTS) } else { INPUTS[usual] };
+        let arn = self.machines[machine].clone();
+        let house = self.house.as_ref().expect("a life is under way");
+        let revision = house.machines.current(&arn).expect("no machine is ever deleted");
+        self.log.line(format_args!("ask for start {name} of {arn} with {input}"));
+        let execution_arn = house.engine.account().arn("states", &format!("execution:{}:{name}", revision.name));
+        clients::start(&house.runtime, &house.engine, &self.answers, revision, name.clone(), input);
+        self.asked.insert(execution_arn.into(), (machine, name));
+    }
+
+    fn ask_stop(&mut self) {
+        if self.asked.is_empty() {
+            return;
+        }
+        let index = self.random.below(self.asked.len());
+        let arn = self.asked.keys().nth(index).cloned().expect("it is one of them");
+        self.log.line(format_args!("ask for stop of {arn}"));
+        let was_known = self.promises.starts.contains_key(&arn);
+        let house = self.house.as_ref().expect("a life is under way");
+        clients::stop(&house.runtime, &house.engine, &self.answers, arn, was_known);
+    }
+
+    fn round(&mut self, shard: usize, messages_max: usize) -> usize {
+        let handled = self.house().shards[shard].round(messages_max);
+        self.log.line(format_args!("shard {shard} handles {handled}"));
+        handled
+    }
+
+    /// The writer writes a group; its batches are read back.
+    fn write(&mut self, batches_max: usize) -> Result<(), String> {
+        if self.house().writer.waits_for_sync() || self.house().writer.queued() == 0 {
+            return Ok(());
+        }
+        self.house().writer.write(batches_max);
+        let written = self.disk.take_written();
+        self.log.line(format_args!("write {} changes", written.len()));
+        self.ran.groups += 1;
+        let house = self.house.as_ref().expect("a life is under way");
+        for (keyspace, key) in written {
+            if keyspace != "executions.journal" {
+                continue;
+            }
+            let (execution, number) = key.split_at(8);
+            let execution = u64::from_be_bytes(execution.try_into().map_err(|_| "a journal key is short")?);
+            let number = u32::from_be_bytes(number.try_into().map_err(|_| "a journal key is short")?);
+            let (executions, machines) = (&house.executions, &house.machines);
+            self.shadows.written(executions, machines, ExecutionKey(execution), number, self.latest_ms)?;
+        }
+        Ok(())
+    }
+
+    /// The writer syncs; what it told is durable from now on.
+    fn sync(&mut self) {
+        if !self.house().writer.waits_for_sync() {
+            return;
+        }
+        self.house().writer.sync();
+        let is_durable = self.disk.unsynced() == 0 && !self.house().store.has_failed();
+        self.log.line(format_args!("sync {is_durable}"));
+        if is_durable {
+            let facts = self.shadows.synced();
+            let mut script = self.script.lock();
+            facts.into_iter().for_each(|fact| script.facts.learn(fact));
+        }
+    }
+
+    fn answer_call(&mut self) {
+        let mut script = self.script.lock();
+        script.calls.retain(|call| !call.answer.is_closed());
+        if script.calls.is_empty() {
+            return;
+        }
+        let index = self.random.below(script.calls.len());
+        let call = &mut script.calls[index];
+        if call.is_job() && !call.submitted && !self.random.one_in(4) {
+            call.submitted = true;
+            let host = call.request.host.clone();
+            self.log.line(format_args!("submit {}", call.request.attempt_id));
+            drop(script);
+            host.submitted(payload(r#"{"JobRunId":"r"}"#));
+            return;
+        }
+        let call = script.calls.remove(index);
+        drop(script);
+        let outcome = match self.random.below(20) {
+            0..=11 => TaskOutcome::Succeeded(payload(self.random.pick(RESULTS))),
+            12..=14 => failed("Script.Error"),
+            15 => failed("States.TaskFailed"),
+            16 => failed("States.Timeout"),
+            17 => TaskOutcome::Failed { error: None, cause: None },
+            18 if self.random.one_in(8) => {
+                TaskOutcome::Succeeded(payload(&format!("\"{}\"", "x".repeat(270_000))))
+            }
+            // It gets lost on its way.
+            _ => {
+                self.log.line(format_args!("lose the answer of {}", call.request.attempt_id));
+                return;
+            }
+        };
+        self.keep_token(&call.request.parameters);
+        self.log.line(format_args!("answer {}", call.request.attempt_id));
+        let _ = call.answer.send(outcome);
+    }
+
+    /// A call that passes a task token on: somebody has it now.
+    fn keep_token(&mut self, parameters: &Payload) {
+        let places = ["Payload", "MessageBody"];
+        let token = places.iter().find_map(|name| parameters.value().get(name)?.get("token")?.as_str());
+        self.tokens.extend(token.map(str::to_owned));
+    }
+
+    fn use_token(&mut self) {
+        if self.tokens.is_empty() {
+            return;
+        }
+        let index = self.random.below(self.tokens.len());
+        let say = self.random.pick(&[Say::Success, Say::Success, Say::Failure, Say::Heartbeat]);
+        // Nobody forgets a token: what has ended is ended again.
+        let token = self.tokens[index].clone();
+        let result = self.random.pick(RESULTS);
+        self.say(token, say, result);
+    }
+
+    fn say(&mut self, token: String, say: Say, result: &'static str) {
+        self.log.line(format_args!("{say:?} for {token}"));
+        let house = self.house.as_ref().expect("a life is under way");
+        clients::say(&house.runtime, &house.engine, &self.answers, token, say, result);
+    }
+
+    fn poll(&mut self) {
+        let activity = self.random.below(ACTIVITIES.len());
+        self.poll_one(activity);
+    }
+
+    /// Sends a worker, unless one is there; says whether it did.
+    fn poll_one(&mut self, activity: usize) -> bool {
+        if std::mem::replace(&mut self.polling[activity], true) {
+            return false;
+        }
+        self.log.line(format_args!("poll {}", ACTIVITIES[activity]));
+        let house = self.house.as_ref().expect("a life is under way");
+        let arn = house.engine.account().arn("states", &format!("activity:{}", ACTIVITIES[activity]));
+        clients::poll(&house.runtime, &house.engine, &self.answers, activity, arn);
+        true
+    }
+
+    fn next_due_ms(&mut self) -> Option<i64> {
+        self.house().shards.iter().filter_map(stepwell_engine::simulation::SteppedShard::next_due_ms).min()
+    }
+
+    fn advance(&mut self) {
+        let ms = match self.next_due_ms() {
+            Some(due_ms) if self.random.one_in(2) => {
+                let late = i64::try_from(self.random.below(50)).expect("it is small");
+                (due_ms - self.clock.now_ms()).max(0) + late - self.random.below(2) as i64
+            }
+            _ => i64::try_from(self.random.below(5_000)).expect("it is small"),
+        };
+        self.move_clock(ms);
+    }
+
+    fn jump(&mut self) {
+        let minutes = i64::try_from(self.random.below(100)).expect("it is small") - 20;
+        self.move_clock(minutes * 60_000);
+    }
+
+    fn move_clock(&mut self, ms: i64) {
+        self.clock.advance(ms);
+        self.latest_ms = self.latest_ms.max(self.clock.now_ms());
+        self.log.line(format_args!("it is {}", self.clock.now_ms()));
+    }
+
+    fn break_disk(&mut self) {
+        let fault = self.random.pick(&[Fault::WriteRefused, Fault::WriteUnknown, Fault::SyncFailed]);
+        self.log.line(format_args!("break the disk: {fault:?}"));
+        self.disk.break_next(fault);
+    }
+
+    /// Whatever has been going on comes to nothing, but for what is on the disk.
+    fn crash(&mut self) -> Result<(), String> {
+        let kept = self.random.below(self.disk.unsynced() + 1);
+        self.ran.crashes += 1;
+        self.end_life(kept)
+    }
+
+    /// The engine stops in order: everything that was asked for is done first.
+    fn shut_down(&mut self) -> Result<(), String> {
+        self.log.line(format_args!("shut down"));
+        self.house().engine.shutdown();
+        for shard in 0..self.house().shards.len() {
+            self.round(shard, usize::MAX);
+        }
+        while self.house().writer.queued() > 0 || self.house().writer.waits_for_sync() {
+            self.write(512)?;
+            self.sync();
+        }
+        self.settle()?;
+        self.end_life(0)
+    }
+
+    fn end_life(&mut self, kept: usize) -> Result<(), String> {
+        self.log.line(format_args!("crash; {kept} groups are kept"));
+        self.house = None;
+        self.disk.crash(kept);
+        // Answers that nobody has seen any more.
+        let _ = self.answers.take();
+        if self.random.one_in(8) {
+            let machine = self.random.pick(&self.machines);
+            let definition = generated(&mut self.random);
+            self.log.line(format_args!("redefine {machine}: {definition}"));
+            redefine(&self.disk, &machine, definition, self.random.bits());
+        }
+        if self.random.one_in(2) {
+            self.jump();
+        }
+        self.begin_life()
+    }
+
+    fn begin_life(&mut self) -> Result<(), String> {
+        let shards = self.random.pick(&[1, 1, 2, 3]);
+        self.log.line(format_args!("start with {shards} shards"));
+        // Before the engine starts: what it hands out at once is checked against this.
+        let mut keys = Vec::new();
+        self.disk.for_each_durable(|keyspace, key, _| {
+            if keyspace == "executions.rows"
+                && let Ok(key) = key.try_into()
+            {
+                keys.push(ExecutionKey(u64::from_be_bytes(key)));
+            }
+        });
+        let script: Arc<Script> = self.script.clone();
+        let mut entropy = self.random.fork();
+        let house = House::open(&self.disk, script, &self.clock, shards, &mut entropy)?;
+        self.shadows = Shadows::read(&house.executions, &house.machines, &keys, shards)?;
+        self.house = Some(house);
+        self.polling = [false; ACTIVITIES.len()];
+        let facts = self.shadows.synced();
+        let mut script = self.script.lock();
+        script.facts = crate::facts::Facts::default();
+        facts.into_iter().for_each(|fact| script.facts.learn(fact));
+        script.inherited = script.facts.scheduled.clone();
+        script.inherited_submitted = script.facts.submitted.clone();
+        script.called.clear();
+        script.calls.clear();
+        drop(script);
+        self.check_promises()?;
+        self.settle()
+    }
+
+    /// Tasks and clients run; what they were answered is looked at.
+    fn settle(&mut self) -> Result<(), String> {
+        self.house().settle();
+        for answer in self.answers.take() {
+            self.answered(answer)?;
+        }
+        match self.script.lock().violations.pop() {
+            Some(violation) => Err(violation),
+            None => Ok(()),
+        }
+    }
+
+    fn check_promises(&self) -> Result<(), String> {
+        let house = self.house.as_ref().expect("a life is under way");
+        self.promises.check(&house.engine)
+    }
+
+    fn is_durable(&self, arn: &str) -> bool {
+        self.disk.durable("executions.arns", arn.as_bytes()).is_some()
+    }
+
+    fn answered(&mut self, answer: Answer) -> Result<(), String> {
+        self.log.line(format_args!("{answer:?}"));
+        match answer {
+            Answer::Started { arn, input, result } => self.started(&arn, input, result),
+            Answer::Stopped { arn, was_known, result } => self.stopped(&arn, was_known, result),
+            Answer::Token { token, say, result } => self.token_answered(token, say, result),
+            Answer::Polled { activity, result } => {
+                self.polling[activity] = false;
+                let task = result.map_err(|e| format!("a poll fails: {e}"))?;
+                let Some(task) = task else { return Ok(()) };
+                let token = TaskToken::decode(&task.token).ok_or("a worker's token cannot be read")?;
+                let attempt = (token.execution_arn, token.scheduled_event);
+                if !self.script.lock().facts.started.contains(&attempt) {
+                    return Err(format!("{attempt:?} is given to a worker before its start is durable"));
+                }
+                self.tokens.push(task.token);
+                Ok(())
+            }
+        }
+    }
+
+    fn started(
+        &mut self,
+        arn: &Arc<str>,
+        input: &'static str,
+        result: Result<stepwell_engine::StartedExecution, StartExecutionError>,
+    ) -> Result<(), String> {
+        match result {
+            Ok(started) => {
+                self.ran.started += 1;
+                if !self.is_durable(arn) {
+                    return Err(format!("the start of {arn} is acknowledged and not durable"));
+                }
+                let promise = (input, started.start_ms);
+                let known = *self.promises.starts.entry(arn.clone()).or_insert(promise);
+                if known != promise {
+                    return Err(format!("{arn} was acknowledged as {known:?}, and now as {promise:?}"));
+                }
+                self.check_promises()
+            }
+            Err(StartExecutionError::AlreadyExists { .. }) if !self.is_durable(arn) => {
+                Err(format!("{arn} is said to exist and is not durable"))
+            }
+            Err(StartExecutionError::AlreadyExists { .. } | StartExecutionError::Commit(_)) => Ok(()),
+            Err(StartExecutionError::Stopping) => Ok(()),
+            Err(error) => Err(format!("the start of {arn} fails: {error}")),
+        }
+    }
+
+    fn stopped(
+        &mut self,
+        arn: &Arc<str>,
+        was_known: bool,
+        result: Result<i64, StopExecutionError>,
+    ) -> Result<(), String> {
+        match result {
+            Ok(stop_ms) => {
+                self.ran.stopped += 1;
+                self.promises.stops.insert(arn.clone(), stop_ms);
+                self.check_promises()
+            }
+            Err(StopExecutionError::DoesNotExist { .. }) if was_known => {
+                Err(format!("{arn} was acknowledged and is said not to exist"))
+            }
+            Err(StopExecutionError::Read { reason }) => Err(format!("the stop of {arn} fails: {reason}")),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn token_answered(
+        &mut self,
+        token: String,
+        say: Say,
+        result: Result<(), TaskTokenError>,
+    ) -> Result<(), String> {
+        let attempt = TaskToken::decode(&token).map(|t| (t.execution_arn, t.scheduled_event));
+        let attempt = attempt.ok_or("a token of ours cannot be read")?;
+        let script = self.script.lock();
+        match result {
+            Ok(()) if say == Say::Heartbeat => Ok(()),
+            Ok(()) if !script.facts.answered.contains(&attempt) => {
+                Err(format!("the end of {attempt:?} is acknowledged and not durable"))
+            }
+            Ok(()) if self.promises.ends.insert(token, ()).is_some() => {
+                Err(format!("the end of {attempt:?} is acknowledged twice"))
+            }
+            Ok(()) => {
+                self.ran.tokens += 1;
+                Ok(())
+            }
+            Err(TaskTokenError::TimedOut) if !script.facts.over.contains(&attempt) => {
+                Err(format!("{attempt:?} is said to be over; that is not durable"))
+            }
+            Err(error @ (TaskTokenError::Invalid | TaskTokenError::DoesNotExist)) => {
+                Err(format!("a good token of {attempt:?} is refused: {error}"))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Everything that can happen now happens; then memory and disk must tell the same.
+    fn look_closely(&mut self) -> Result<(), String> {
+        loop {
+            self.settle()?;
+            let mut handled = 0;
+            for shard in 0..self.house().shards.len() {
+                handled += self.round(shard, 256);
+            }
+            while self.house().writer.queued() > 0 || self.house().writer.waits_for_sync() {
+                handled += 1;
+                self.write(512)?;
+                self.sync();
+            }
+            if handled == 0 {
+                break;
+            }
+        }
+        if self.house().store.has_failed() {
+            return Ok(());
+        }
+        let house = self.house.as_ref().expect("a life is under way");
+        let mut live: Vec<_> = house.shards.iter().flat_map(|shard| shard.executions()).collect();
+        live.sort_by_key(|(key, _)| *key);
+        self.shadows.compare(&live)?;
+        let script = self.script.lock();
+        for (key, shadow) in self.shadows.iter() {
+            let row = house.executions.row(key).map_err(|e| e.to_string())?.ok_or("a row is missing")?;
+            if row.status() != shadow.execution.status() {
+                return Err(format!("{key:?} is listed as {:?}: {:?}", row.status(), shadow.execution));
+            }
+            let arn = &row.info.execution_arn;
+            for dispatch in shadow.execution.in_flight(shadow.program()) {
+                let is_activity =
+                    matches!(dispatch.resource.kind, stepwell_asl::program::ResourceKind::Activity);
+                if !is_activity && !script.called.contains(&(arn.clone(), dispatch.scheduled_event)) {
+                    return Err(format!("{arn} waits for attempt {} and nobody is asked", dispatch.scheduled_event));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing breaks any more and everybody answers: every execution ends.
+    fn end(&mut self) -> Result<(), String> {
+        self.disk.crash(self.disk.unsynced());
+        self.log.line(format_args!("the end begins"));
+        self.end_life(0)?;
+        for _ in 0..END_ROUNDS_MAX {
+            self.look_closely()?;
+            if self.answer_everything() {
+                continue;
+            }
+            match self.next_due_ms() {
+                Some(due_ms) => self.move_clock((due_ms - self.clock.now_ms()).max(0)),
+                None => break,
+            }
+        }
+        let running = self.shadows.iter().find(|(_, s)| s.execution.status() == ExecutionStatus::Running);
+        if let Some((_, shadow)) = running {
+            return Err(format!("this execution does not end: {:?}", shadow.execution));
+        }
+        self.check_promises()?;
+        self.check_books()?;
+        let log = self.log.clone();
+        self.disk.for_each_durable(|keyspace, key, value| {
+            log.bytes(keyspace.as_bytes());
+            log.bytes(key);
+            log.bytes(value);
+        });
+        Ok(())
+    }
+
+    /// Answers every call and every holder of a token, and sends workers. Whether there was anything to do.
+    fn answer_everything(&mut self) -> bool {
+        let calls = std::mem::take(&mut self.script.lock().calls);
+        let mut busy = false;
+        for call in calls {
+            if call.answer.is_closed() {
+                continue;
+            }
+            self.log.line(format_args!("answer {}", call.request.attempt_id));
+            busy |= call.answer.send(TaskOutcome::Succeeded(payload(RESULTS[0]))).is_ok();
+        }
+        let tokens: Vec<String> =
+            self.shadows.iter().flat_map(|(_, shadow)| shadow.tokens()).map(|token| token.encode()).collect();
+        for token in tokens {
+            busy = true;
+            self.say(token, Say::Success, RESULTS[0]);
+        }
+        for activity in 0..ACTIVITIES.len() {
+            busy |= self.poll_one(activity);
+        }
+        busy
+    }
+
+    /// The indexes and the pages of the histories agree with the journal.
+    fn check_books(&mut self) -> Result<(), String> {
+        let house = self.house.as_ref().expect("a life is under way");
+        let broken = |e: stepwell_store::ReadError| e.to_string();
+        if house.executions.running().next().is_some() {
+            return Err("an execution that has ended is listed as open".into());
+        }
+        let mut listed = 0;
+        for machine in &self.machines {
+            let mut statuses = 0;
+            for status in ExecutionStatus::ALL {
+                statuses += house.engine.list_executions(machine, Some(status), None, 1000).map_err(broken)?.rows.len();
+            }
+            let mut after = None;
+            loop {
+                let page = house.engine.list_executions(machine, None, after.as_ref(), 3).map_err(broken)?;
+                listed += page.rows.len();
+                statuses -= page.rows.len();
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            if statuses != 0 {
+                return Err(format!("{machine}: the lists of the statuses do not sum up"));
+            }
+        }
+        if listed != self.shadows.iter().count() {
+            return Err(format!("{listed} executions are listed, {} are there", self.shadows.iter().count()));
+        }
+        self.ran.executions = listed;
+        let mut arns = std::collections::BTreeSet::new();
+        for (key, shadow) in self.shadows.iter() {
+            let arn = shadow.execution.info().execution_arn.clone();
+            let last = shadow.execution.last_event_id();
+            self.ran.events += last;
+            let all = HistoryPage { from_id: 1, reverse: false, limit: usize::MAX };
+            let history = house.engine.history(&arn, all).map_err(broken)?.unwrap_or_default();
+            if !history.iter().map(|e| e.id).eq(1..=last) {
+                return Err(format!("{arn}: its history is not 1 to {last}"));
+            }
+            let middle = last.div_ceil(2);
+            let page = HistoryPage { from_id: middle, reverse: true, limit: 3 };
+            let page = house.engine.history(&arn, page).map_err(broken)?.unwrap_or_default();
+            let expected = history[..usize::try_from(middle).unwrap_or(0)].iter().rev().take(3);
+            if !page.iter().eq(expected) {
+                return Err(format!("{arn}: a page from {middle} backwards is wrong"));
+            }
+            if !arns.insert(arn.clone()) {
+                return Err(format!("{arn} is the name of two executions, one of them {key:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn payload(text: &str) -> Payload {
+    Payload::parse(text).expect("what the script says is JSON")
+}
+
+fn failed(error: &str) -> TaskOutcome {
+    TaskOutcome::Failed { error: Some(error.to_owned()), cause: Some("as scripted".to_owned()) }
+}
