@@ -29,6 +29,17 @@ pub(crate) struct Visit {
     pub(crate) error: Option<String>,
     /// Whether that attempt was the last one.
     failing: bool,
+    /// The row of the Parallel or Map state that it is inside of.
+    parent: Option<usize>,
+    /// How many such states it is inside of.
+    pub(crate) depth: usize,
+}
+
+impl Visit {
+    /// Whether states run inside of it.
+    fn is_container(&self) -> bool {
+        matches!(self.kind.as_str(), "Parallel" | "Map")
+    }
 }
 
 /// How a visit stands.
@@ -106,11 +117,20 @@ impl Visits {
             return self.end(status, event, time);
         }
         let previous = event["previousEventId"].as_u64().unwrap_or(0);
-        let exited = kind.ends_with("StateExited");
         let row = self.row_of.get(&previous).copied();
-        let row = if exited { self.left_row(row, event) } else { row };
+        let exited = kind.ends_with("StateExited");
+        let row = match kind {
+            _ if exited => self.left_row(row, event),
+            // The event before these may be one of a branch.
+            _ if kind.starts_with("ParallelState") => row.and_then(|row| self.container(row, "Parallel")),
+            _ if kind.starts_with("MapState") => row.and_then(|row| self.container(row, "Map")),
+            _ => row,
+        };
         let Some(row) = row else { return Vec::new() };
         self.remember(id, row);
+        if kind.ends_with("StateAborted") {
+            return self.abandon(vec![row], time);
+        }
         let visit = &mut self.rows[row];
         if !exited {
             visit.advance(kind, event);
@@ -118,11 +138,41 @@ impl Visits {
         }
         visit.ended = Some(time);
         visit.progress = if visit.failing { Progress::Caught } else { Progress::Succeeded };
-        vec![row]
+        let inside = (row + 1..self.rows.len()).filter(|inner| self.is_inside(*inner, row)).collect();
+        let mut ended = self.abandon(inside, time);
+        ended.push(row);
+        ended
+    }
+
+    /// Ends those of the rows that still run: what they were inside of is over.
+    fn abandon(&mut self, rows: Vec<usize>, time: f64) -> Vec<usize> {
+        let running: Vec<usize> =
+            rows.into_iter().filter(|row| self.rows[*row].progress == Progress::Running).collect();
+        for row in &running {
+            self.rows[*row].ended = Some(time);
+            self.rows[*row].progress = Progress::Failed;
+        }
+        running
+    }
+
+    fn is_inside(&self, row: usize, container: usize) -> bool {
+        std::iter::successors(self.rows[row].parent, |row| self.rows[*row].parent).any(|row| row == container)
+    }
+
+    /// The nearest row of this kind, from `row` outwards.
+    fn container(&self, row: usize, kind: &str) -> Option<usize> {
+        std::iter::successors(Some(row), |row| self.rows[*row].parent)
+            .find(|row| self.rows[*row].kind == kind)
     }
 
     fn enter(&mut self, id: u64, kind: &str, event: &Value, time: f64) {
         let name = event["stateEnteredEventDetails"]["name"].as_str().unwrap_or("?");
+        let before = event["previousEventId"].as_u64().and_then(|id| self.row_of.get(&id).copied());
+        // After a state inside a container comes its neighbour; after the container's own events, what is inside.
+        let parent = before.and_then(|row| {
+            let visit = &self.rows[row];
+            if visit.is_container() && visit.progress == Progress::Running { Some(row) } else { visit.parent }
+        });
         self.rows.push(Visit {
             name: name.to_owned(),
             kind: kind.to_owned(),
@@ -133,6 +183,8 @@ impl Visits {
             retries: 0,
             error: None,
             failing: false,
+            parent,
+            depth: parent.map_or(0, |parent| self.rows[parent].depth + 1),
         });
         self.remember(id, self.rows.len() - 1);
     }
@@ -174,15 +226,16 @@ impl Visit {
     /// Takes an event between entering and leaving.
     fn advance(&mut self, kind: &str, event: &Value) {
         let details = details(event);
-        if kind.ends_with("Scheduled") {
+        if kind.ends_with("Scheduled") || matches!(kind, "ParallelStateStarted" | "MapStateStarted") {
             self.retries += u32::from(self.failing);
             self.failing = false;
             self.resource = self.resource.take().or_else(|| resource(kind, details));
         } else if kind.ends_with("Failed") || kind.ends_with("TimedOut") {
             self.failing = true;
             let error = details.and_then(|d| d["error"].as_str()).map(str::to_owned);
-            let unnamed = if kind.ends_with("TimedOut") { "States.Timeout" } else { "unnamed error" };
-            self.error = Some(error.unwrap_or_else(|| unnamed.to_owned()));
+            // The events of containers name none.
+            let unnamed = kind.ends_with("TimedOut").then(|| "States.Timeout".to_owned());
+            self.error = error.or(unnamed);
         } else if kind.ends_with("Succeeded") {
             self.failing = false;
         }
@@ -293,6 +346,8 @@ mod tests {
         other["previousEventId"] = json!(3);
         let mut left = exited("Pass", "X");
         left["previousEventId"] = json!(4);
+        let mut failed = json!({"type": "ParallelStateFailed"});
+        failed["previousEventId"] = json!(6);
         let seen = visits(&[
             json!({"type": "ExecutionStarted"}),
             entered("Parallel", "P"),
@@ -300,8 +355,14 @@ mod tests {
             inner,
             other,
             left,
+            failed,
+            exited("Parallel", "P"),
+            entered("Pass", "After"),
         ]);
-        let progress: Vec<_> = seen.rows().iter().map(|v| v.progress).collect();
-        assert_eq!(progress, [Progress::Running, Progress::Succeeded, Progress::Running]);
+        let progress: Vec<_> = seen.rows().iter().map(|v| (v.progress, v.depth)).collect();
+        assert_eq!(
+            progress,
+            [(Progress::Caught, 0), (Progress::Succeeded, 1), (Progress::Failed, 1), (Progress::Running, 0)]
+        );
     }
 }

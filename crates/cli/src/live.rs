@@ -210,7 +210,7 @@ impl<'a> View<'a> {
             "  {} {}  {:<32} {:<26} {:>10}",
             self.terminal.err(Paint::Dim, &time::time_of_day(visit.entered)),
             self.terminal.err(paint, mark),
-            shortened(&visit.name, 32),
+            shortened(&format!("{:indent$}{}", "", visit.name, indent = visit.depth.min(8) * 2), 32),
             shortened(&kind, 26),
             if visit.progress == Progress::Running && !self.terminal.redraws {
                 "running".to_owned()
@@ -220,14 +220,17 @@ impl<'a> View<'a> {
         );
         let error = visit.error.as_deref().unwrap_or_default();
         match (visit.progress, visit.retries) {
-            (Progress::Caught, _) => line.push_str(&self.remark(Paint::Warn, &format!("caught {error}"))),
+            (Progress::Caught, _) => {
+                line.push_str(&self.remark(Paint::Warn, format!("caught {error}").trim_end()))
+            }
             (Progress::Failed, _) if !error.is_empty() => line.push_str(&self.remark(Paint::Bad, error)),
             _ => {}
         }
         if visit.retries > 0 {
             let times =
                 if visit.retries == 1 { "once".to_owned() } else { format!("{} times", visit.retries) };
-            line.push_str(&self.remark(Paint::Warn, &format!("retried {times} after {error}")));
+            let after = if error.is_empty() { String::new() } else { format!(" after {error}") };
+            line.push_str(&self.remark(Paint::Warn, &format!("retried {times}{after}")));
         }
         line
     }

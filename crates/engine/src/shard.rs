@@ -214,7 +214,7 @@ impl Shard {
 
     /// Handles messages and timers until the engine stops.
     pub(crate) fn run(mut self, inbox: &mpsc::Receiver<Message>) {
-        self.commit();
+        self.release_recovered();
         loop {
             self.advance_clock();
             let first = match inbox.recv_timeout(self.sleep()) {
@@ -262,6 +262,15 @@ impl Shard {
         let mut executions: Vec<_> = self.live.iter().map(|(key, live)| (*key, &live.execution)).collect();
         executions.sort_unstable_by_key(|(key, _)| *key);
         executions
+    }
+
+    /// What recovery hands out leaves at once: all of it is durable. Behind a first batch it could leave together with
+    /// its own result, which somebody who holds a task token may send meanwhile.
+    pub(crate) fn release_recovered(&mut self) {
+        assert!(self.batch.is_empty(), "recovery lets nothing happen");
+        for release in std::mem::take(&mut self.releases) {
+            perform(release, &Ok(()), &self.surroundings, &self.itself);
+        }
     }
 
     fn advance_clock(&mut self) {
@@ -409,7 +418,13 @@ impl Shard {
             return;
         }
         let result = match self.surroundings.executions.find(&execution_arn) {
-            Ok(Some((_, row))) => Ok(row.outcome.map_or(row.info.start_ms, |o| o.stop_ms)),
+            Ok(Some((_, ExecutionRow { outcome: Some(outcome), .. }))) => Ok(outcome.stop_ms),
+            // It runs by the books and is not here: recovery could not read it, and said so.
+            Ok(Some(_)) => Err(StopExecutionError::Read {
+                reason: format!(
+                    "the journal of {execution_arn} cannot be read, so that it cannot be stopped"
+                ),
+            }),
             Ok(None) => Err(StopExecutionError::DoesNotExist { execution_arn }),
             Err(error) => Err(StopExecutionError::Read { reason: error.to_string() }),
         };
@@ -566,7 +581,7 @@ impl Shard {
     }
 
     /// Hands the round to the store. Its releases follow once it is durable; the shard goes on meanwhile.
-    pub(crate) fn commit(&mut self) {
+    fn commit(&mut self) {
         if self.batch.is_empty() && self.releases.is_empty() {
             return;
         }

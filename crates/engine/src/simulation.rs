@@ -37,8 +37,7 @@ pub fn start(
 ) -> Result<(Engine, Vec<SteppedShard>), EngineStartError> {
     let (engine, shards) = Engine::prepare(store, machines, runner, runtime, options, entropy)?;
     let stepped = shards.into_iter().map(|(mut shard, inbox)| {
-        // What recovery handed out.
-        shard.commit();
+        shard.release_recovered();
         SteppedShard { shard, inbox }
     });
     Ok((engine, stepped.collect()))

@@ -311,3 +311,55 @@ async fn an_input_over_the_limit_is_refused() {
     assert!(matches!(refused, Err(StartExecutionError::InputTooLarge)), "{refused:?}");
     house.lose();
 }
+
+const MAP_RUN: &str = r#"{"StartAt":"M","States":{"M":{"Type":"Map","Label":"each","ItemProcessor":{
+    "ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},
+    "StartAt":"T","States":{"T":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","End":true}}},
+    "End":true}}}"#;
+
+#[tokio::test]
+async fn a_map_run_has_executions_of_its_own_and_survives_a_crash() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = Gate::new(3);
+    let house = open(dir.path(), first.clone(), 2);
+    let machine = house.machine("m", MAP_RUN);
+    let arn = house.start(&machine, Some("e"), "[1,2,3,4,5,6,7,8]").await.expect("starts");
+    first.wait_for_attempts(8).await;
+    house.lose();
+
+    let second = Gate::new(100);
+    let house = open(dir.path(), second.clone(), 3);
+    let (status, output) = house.ended(&arn).await;
+    assert_eq!((status, output.as_deref()), (ExecutionStatus::Succeeded, Some("[1,2,3,4,5,6,7,8]")));
+    // Children whose end was durable before the crash are not run again, and none has another name than before.
+    let (before, after) = (first.attempts(), second.attempts());
+    assert!(
+        before.len() == 8 && after.keys().all(|attempt| before.contains_key(attempt)),
+        "{before:?} {after:?}"
+    );
+    let labelled = "arn:aws:states:us-east-1:000000000000:stateMachine:m/each";
+    let children = house.engine.list_executions(labelled, None, None, 100).expect("reads").rows;
+    assert_eq!(children.len(), 8);
+    assert!(children.iter().all(|child| child.status() == ExecutionStatus::Succeeded));
+    let page = HistoryPage { from_id: 1, reverse: false, limit: 100 };
+    let child =
+        house.engine.history(&children[0].info.execution_arn, page).expect("reads").expect("is there");
+    assert_eq!(child.len(), 7);
+    house.lose();
+}
+
+#[tokio::test]
+async fn stopping_an_execution_stops_its_map_run() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let gate = Gate::new(0);
+    let house = open(dir.path(), gate.clone(), 2);
+    let machine = house.machine("m", MAP_RUN);
+    let arn = house.start(&machine, None, "[1,2]").await.expect("starts");
+    gate.wait_for_attempts(2).await;
+    house.engine.stop_execution(&arn, None, None).await.expect("stops");
+    let labelled = "arn:aws:states:us-east-1:000000000000:stateMachine:m/each";
+    for child in house.engine.list_executions(labelled, None, None, 100).expect("reads").rows {
+        assert_eq!(house.ended(&child.info.execution_arn).await.0, ExecutionStatus::Aborted);
+    }
+    house.lose();
+}

@@ -2,7 +2,7 @@
 //!
 //! Owns the resources of the Amazon States Language (`arn:aws:states:::lambda:invoke` …): how their parameters become
 //! an API call, which result shape comes back, what an exception is called in `ErrorEquals`; and the client for
-//! services that live outside of this process ([`endpoint`]). Plain async calls over [`stepwell_aws::Service`]; it
+//! services that live outside of this process ([`endpoint`]); and what it needs of EventBridge's [`connections`]. Plain async calls over [`stepwell_aws::Service`]; it
 //! keeps no state and knows neither the engine nor the store.
 //!
 //! Read [`Integrations`] first, then one file of `services/`.
@@ -13,6 +13,7 @@
 )]
 
 mod catalog;
+pub mod connections;
 mod convert;
 pub mod endpoint;
 mod failure;

@@ -255,6 +255,14 @@ static APIS: &[Api] = &[
         patterns: CALLBACK,
     },
     Api {
+        resource_type: "http",
+        api: "invoke",
+        // No service's: see `services/http`, which also reads the parameters.
+        operation: "",
+        parameters: &[],
+        patterns: RESPONSE_ONLY,
+    },
+    Api {
         resource_type: "states",
         api: "startExecution",
         operation: "StartExecution",
@@ -262,6 +270,7 @@ static APIS: &[Api] = &[
             required("StateMachineArn", Kind::Text),
             optional("Input", Kind::JsonText),
             optional("Name", Kind::Text),
+            optional("TraceHeader", Kind::Text),
         ],
         patterns: ALL_PATTERNS,
     },

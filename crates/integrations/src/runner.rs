@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::panic::{self, AssertUnwindSafe};
 use std::pin::pin;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 
 use crate::catalog;
 use crate::catalog::STATES;
+use crate::connections::Connections;
+use crate::endpoint::http_client::HttpClient;
 use crate::failure::Failure;
 use crate::parameters::{self, Api};
 use crate::services::{self, nested};
@@ -37,6 +39,9 @@ pub struct Integrations {
     services: RwLock<BTreeMap<String, Registered>>,
     /// Told of each registration.
     arrived: Notify,
+    connections: RwLock<Option<Arc<dyn Connections>>>,
+    /// For HTTP tasks; made when the first one runs.
+    http: OnceLock<HttpClient>,
 }
 
 enum Registered {
@@ -62,6 +67,11 @@ impl Integrations {
     /// keeping it alive. Once it is gone its tasks fail as if it had never been registered.
     pub fn register_weak(&self, service: &Arc<dyn Service>) {
         self.insert(service.name().to_owned(), Registered::Weak(Arc::downgrade(service)));
+    }
+
+    /// Lets HTTP tasks use these connections; without any they fail and say so.
+    pub fn connect(&self, connections: Arc<dyn Connections>) {
+        *self.connections.write().unwrap_or_else(PoisonError::into_inner) = Some(connections);
     }
 
     /// The service registered as `name`.
@@ -106,6 +116,10 @@ impl Integrations {
     }
 
     async fn optimized(&self, api: &Api, request: &TaskRequest) -> Result<Payload, Failure> {
+        if api.resource_type == "http" {
+            let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner).clone();
+            return services::http::invoke(self.http()?, connections.as_deref(), request).await;
+        }
         services::call(&*self.required(api.resource_type, request).await?, api, request).await
     }
 
@@ -125,6 +139,14 @@ impl Integrations {
             }
         };
         nested::wait(self, request, &submitted, pattern).await
+    }
+
+    fn http(&self) -> Result<&HttpClient, Failure> {
+        if let Some(client) = self.http.get() {
+            return Ok(client);
+        }
+        let client = HttpClient::new().map_err(|error| Failure::runtime(error.to_string()))?;
+        Ok(self.http.get_or_init(|| client))
     }
 
     async fn required(&self, name: &str, request: &TaskRequest) -> Result<Arc<dyn Service>, Failure> {

@@ -89,7 +89,8 @@ mod tests {
                 service("dynamodb", "query", RequestResponse),
                 Some("optimized integrations it has are lambda:invoke,"),
             ),
-            (service("http", "invoke", RequestResponse), Some("optimized integrations")),
+            (service("http", "invoke", RequestResponse), None),
+            (service("http", "invoke", WaitForTaskToken), Some("no pattern .waitForTaskToken, on AWS")),
             (
                 service("aws-sdk:s3", "getObject", RequestResponse),
                 Some("AWS SDK integrations it has are lambda,"),

@@ -19,6 +19,8 @@ pub(crate) struct Item {
 /// Built per decision step; the context object only when an expression looks at it.
 pub(crate) struct Surroundings<'a> {
     pub program: &'a Program,
+    /// The decision's time.
+    pub now_ms: i64,
     pub execution: &'a Execution,
     pub thread: &'a Thread,
     pub visit: &'a Visit,
@@ -41,6 +43,10 @@ impl Environment for Surroundings<'_> {
 
     fn variable(&self, name: &str) -> Option<&Value> {
         self.execution.variable(self.thread, name).map(|stored| stored.payload.value())
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_epoch_ms(self.now_ms)
     }
 
     fn random_u64(&self) -> u64 {

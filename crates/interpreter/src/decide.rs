@@ -463,6 +463,7 @@ impl<'a> Deciding<'a> {
             thread,
             visit,
             program: self.program,
+            now_ms: self.now_ms,
             item: None,
             token: None,
             state_name: &state.name,

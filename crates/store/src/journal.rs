@@ -447,7 +447,7 @@ fn read_private<E: From<Malformed>>(
     refer: &mut dyn FnMut(u32, u32) -> Result<Payload, E>,
 ) -> Result<PrivateRecord, E> {
     let first = ThreadId(r.unsigned_32()?);
-    let mut time = |r: &mut Reader<'_>| r.signed().map(|ms| base_ms.wrapping_add(ms));
+    let time = |r: &mut Reader<'_>| r.signed().map(|ms| base_ms.wrapping_add(ms));
     Ok(match tag {
         tag::WAIT_SCHEDULED => PrivateRecord::WaitScheduled { thread: first, due_ms: time(r)? },
         tag::RETRY_SCHEDULED => {

@@ -24,21 +24,21 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Largest answer in bytes; DynamoDB's largest, of `BatchGetItem`, is 16 MB.
 const ANSWER_BYTES_MAX: usize = 20 * 1024 * 1024;
 
-/// A pool of connections to one endpoint.
+/// A pool of connections.
 #[derive(Clone)]
-pub(super) struct HttpClient {
+pub(crate) struct HttpClient {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 /// A whole answer.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl HttpClient {
-    pub(super) fn new() -> Result<HttpClient, EndpointError> {
+    pub(crate) fn new() -> Result<HttpClient, EndpointError> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -59,7 +59,7 @@ impl HttpClient {
     /// Sends `request` and reads the whole answer within `timeout`. Dropping the future closes the connection.
     ///
     /// Errors: a client failure in the words of AWS's SDK.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         request: Request<Full<Bytes>>,
         timeout: Duration,
@@ -80,7 +80,7 @@ impl HttpClient {
 }
 
 /// The request did not reach a service, or no answer came back that one could have sent.
-pub(super) fn client_failure(message: impl Into<String>) -> Fault {
+pub(crate) fn client_failure(message: impl Into<String>) -> Fault {
     Fault::new(CLIENT_FAILURE, message).with_status(502)
 }
 

@@ -5,7 +5,7 @@
 //! how clients find Stepwell, and a server that honoured it would call itself.
 
 mod credentials;
-mod http_client;
+pub(crate) mod http_client;
 mod http_service;
 mod protocol;
 
@@ -20,6 +20,7 @@ use crate::catalog::{self, SERVICES, ServiceNames};
 
 pub use credentials::Credentials;
 pub use http_service::HttpService;
+pub(crate) use protocol::percent_encoded;
 
 /// Where a service is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 pub(crate) mod aws_sdk;
 mod dynamodb;
 mod events;
+pub(crate) mod http;
 pub(crate) mod lambda;
 pub(crate) mod nested;
 mod sns;

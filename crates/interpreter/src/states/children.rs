@@ -1,8 +1,11 @@
 //! Branches of a Parallel state and iterations of a Map: their beginning, their good end, and what a failure of one
 //! does to all.
 
+use stepwell_asl::environment::StatesError;
+use stepwell_asl::json::MAX_DEPTH;
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{State, StateKind};
+use stepwell_asl::value::Value;
 
 use crate::decide::{Deciding, Stop, state_type};
 use crate::event::{EventDetails, PrivateRecord, Stored, ThreadId};
@@ -35,9 +38,14 @@ pub(super) fn begin_next(
 }
 
 /// What all children that succeeded gave, in their order.
-pub(super) fn results_of(children: &Children) -> Payload {
+pub(super) fn results_of(children: &Children) -> Result<Payload, StatesError> {
     let values = children.results.iter().flatten().map(|stored| stored.payload.value().clone());
-    Payload::from_value(values.collect::<Vec<_>>().into())
+    let all = Value::from(values.collect::<Vec<_>>());
+    // Each was within the bound, but the array around them is one level more.
+    if all.is_nested_deeper_than(MAX_DEPTH) {
+        return Err(StatesError::runtime(format!("The result is nested more than {MAX_DEPTH} levels deep.")));
+    }
+    Ok(Payload::from_value(all))
 }
 
 /// The chain `thread`, a branch or an iteration, has come to its end.

@@ -183,7 +183,7 @@ pub(super) fn target(transition: Transition) -> Option<StateId> {
 
 /// `States.DataLimitExceeded` where `payload` is over the limit; `whose` is the state, function or service.
 pub(super) fn check_size(whose: &str, payload: &Payload) -> Result<(), StatesError> {
-    if payload.byte_len() <= PAYLOAD_BYTES_MAX {
+    if !payload.is_longer_than(PAYLOAD_BYTES_MAX) {
         return Ok(());
     }
     Err(StatesError {

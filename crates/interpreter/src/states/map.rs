@@ -56,7 +56,7 @@ pub(super) fn go_on(
     map: &Map,
 ) -> Result<(), Stop> {
     if children::of(deciding, thread).all_have_ended() {
-        let result = children::results_of(children::of(deciding, thread));
+        let result = children::results_of(children::of(deciding, thread))?;
         deciding.emit(thread, EventDetails::MapStateSucceeded)?;
         return leave(deciding, thread, state, map, result);
     }

@@ -83,7 +83,7 @@ pub(super) fn go_on(
         return deciding.emit(thread, EventDetails::MapRunFailed { error, cause });
     }
     if run.children.all_have_ended() {
-        let result = results_of(&run.children);
+        let result = results_of(&run.children)?;
         deciding.emit(thread, EventDetails::MapRunSucceeded)?;
         let run_succeeded = deciding.execution.last_event_id;
         deciding.emit_after(run_succeeded, thread, EventDetails::MapStateSucceeded)?;

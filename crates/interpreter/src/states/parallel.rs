@@ -36,7 +36,7 @@ pub(super) fn leave(
     parallel: &Parallel,
 ) -> Result<(), Stop> {
     let raw = super::visit(deciding, thread).input.clone();
-    let result = children::results_of(children::of(deciding, thread));
+    let result = children::results_of(children::of(deciding, thread))?;
     deciding.emit(thread, EventDetails::ParallelStateSucceeded)?;
     let leaving = Leaving {
         result_selector: parallel.result_selector.as_ref(),
