@@ -3,6 +3,8 @@
 //! Each is run once from its start, and once more from every point at which it could have been lost: what is then
 //! decided must be the same. `BLESS=1` writes what happened into the files; the diff is reviewed like code.
 
+#![allow(clippy::print_stdout, reason = "the counts are what a reader of the test run looks for")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

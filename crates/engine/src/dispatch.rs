@@ -39,6 +39,11 @@ impl Dispatcher {
         Dispatcher { runtime, runner, under_way, closings }
     }
 
+    /// What runs attempts.
+    pub(crate) fn runner(&self) -> &Arc<dyn TaskRunner> {
+        &self.runner
+    }
+
     /// Runs an attempt; how far it comes and how it ends come back to `shard` as messages, in that order.
     pub(crate) fn dispatch(
         self: &Arc<Self>,

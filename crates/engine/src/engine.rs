@@ -1,15 +1,14 @@
 //! The engine as its callers see it.
 
-use std::hash::{BuildHasher, BuildHasherDefault};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
-use rustc_hash::FxHasher;
 use stepwell_asl::payload::Payload;
+use stepwell_asl::program::Resource;
 use stepwell_aws::Account;
-use stepwell_integrations::TaskRunner;
+use stepwell_integrations::{Host, Progress, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_interpreter::{ExecutionInfo, HistoryEvent, TaskReply, TaskToken, limits};
 use stepwell_store::{
     CommitError, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, ReadError, Store,
@@ -161,6 +160,26 @@ pub struct ExecutionDescription {
     pub input: Payload,
     /// With `SUCCEEDED`.
     pub output: Option<Payload>,
+}
+
+/// A call of a task that belongs to no execution, as TestState makes it.
+#[derive(Debug, Clone)]
+pub struct TaskCall {
+    /// What to call.
+    pub resource: Resource,
+    /// With what.
+    pub parameters: Payload,
+    /// The role that the call runs under.
+    pub role_arn: String,
+}
+
+/// How a [`TaskCall`] failed, as `Retry` and `Catch` would see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskCallFailed {
+    /// The error's name.
+    pub error: Option<String>,
+    /// Its explanation.
+    pub cause: Option<String>,
 }
 
 struct ShardHandle {
@@ -390,6 +409,27 @@ impl Engine {
         self.send_task(token, TokenAction::Heartbeat).await
     }
 
+    /// Calls a task outside of any execution. Nothing of it is recorded; dropping the future gives it up.
+    pub async fn call_task(&self, call: TaskCall) -> Result<Payload, TaskCallFailed> {
+        let TaskCall { resource, parameters, role_arn } = call;
+        let id = uuid::Uuid::new_v4();
+        let arn = |resource: String| Arc::from(self.inner.account.arn("states", &resource));
+        let request = TaskRequest {
+            attempt_id: id.to_string().into(),
+            resource,
+            parameters,
+            execution_arn: arn(format!("express:{id}:{id}")),
+            state_machine_arn: arn(format!("stateMachine:{id}")),
+            role_arn: role_arn.into(),
+            progress: Progress::New,
+            host: Host::default(),
+        };
+        match self.inner.dispatcher.runner().run(request).await {
+            TaskOutcome::Succeeded(result) => Ok(result),
+            TaskOutcome::Failed { error, cause } => Err(TaskCallFailed { error, cause }),
+        }
+    }
+
     async fn send_task(&self, token: &str, action: TokenAction) -> Result<(), TaskTokenError> {
         let token = TaskToken::decode(token).ok_or(TaskTokenError::Invalid)?;
         let shard = self.shard(&token.execution_arn);
@@ -464,31 +504,46 @@ impl ShardHandle {
 }
 
 pub(crate) fn shard_index(execution_arn: &str, shards: usize) -> usize {
-    let hash = BuildHasherDefault::<FxHasher>::default().hash_one(execution_arn);
+    index_of(arn_hash(execution_arn), shards)
+}
+
+fn index_of(arn_hash: u64, shards: usize) -> usize {
     // The remainder is below the number of shards.
     #[allow(clippy::cast_possible_truncation)]
-    let index = (hash % shards as u64) as usize;
+    let index = (arn_hash % shards as u64) as usize;
     index
+}
+
+/// FNV-1a. On disk with every parked execution: never another function.
+pub(crate) fn arn_hash(execution_arn: &str) -> u64 {
+    execution_arn
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn recover(
     executions: &Executions,
     shards: &mut [(Shard, mpsc::Receiver<Message>)],
 ) -> Result<(), ReadError> {
-    let mut recovered = 0u64;
-    for key in executions.running() {
-        let key = key?;
+    let (mut recovered, mut parked_count) = (0u64, 0u64);
+    let count = shards.len();
+    for entry in executions.running() {
+        let (key, parked) = entry?;
+        if let Some(parked) = parked {
+            shards[index_of(parked.arn_hash, count)].0.recover_parked(key, parked.due_ms);
+            parked_count += 1;
+            continue;
+        }
         let Some(row) = executions.row(key)? else { continue };
-        let index = shard_index(&row.info.execution_arn, shards.len());
-        match shards[index].0.recover(key) {
+        match shards[shard_index(&row.info.execution_arn, count)].0.recover(key) {
             Ok(()) => recovered += 1,
             Err(error) => {
                 tracing::error!(execution = %row.info.execution_arn, %error, "cannot go on with an execution");
             }
         }
     }
-    if recovered > 0 {
-        tracing::info!(executions = recovered, "running executions go on");
+    if recovered + parked_count > 0 {
+        tracing::info!(executions = recovered, waiting = parked_count, "running executions go on");
     }
     Ok(())
 }

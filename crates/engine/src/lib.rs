@@ -20,7 +20,7 @@ pub mod simulation;
 pub use clock::{Clock, SystemClock};
 pub use engine::{
     Engine, EngineOptions, EngineStartError, ExecutionDescription, StartExecution, StartExecutionError,
-    StartedExecution, StopExecutionError, TaskTokenError,
+    StartedExecution, StopExecutionError, TaskCall, TaskCallFailed, TaskTokenError,
 };
 pub use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent};
 pub use stepwell_store::{ExecutionRow, HistoryPage, ListCursor};

@@ -1,6 +1,7 @@
 //! One shard: the executions whose ARN hashes to it, their timers, and the loop that moves them.
 
 mod children;
+mod parking;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,6 +58,8 @@ pub(crate) enum Message {
     ChildEnded { parent_arn: Arc<str>, command: Box<Command> },
     /// A run of states that was cut for fairness goes on.
     Continue { key: ExecutionKey },
+    /// What this execution waits for is durable; where nothing has happened to it since, it leaves memory.
+    Park { key: ExecutionKey, batch: u32 },
     /// The end of this execution is durable.
     Closed { execution_arn: Arc<str> },
     /// The engine stops.
@@ -104,6 +107,8 @@ struct Live {
     row: ExecutionRow,
     /// Its entry in [`Shard::timers`].
     timer_ms: Option<i64>,
+    /// Whether the store has it as parked.
+    is_parked: bool,
 }
 
 /// What waits for a batch to become durable.
@@ -180,22 +185,7 @@ impl Shard {
     /// Loads a running execution after a start of the engine: its timers run again, its attempts are dispatched again
     /// under the same names.
     pub(crate) fn recover(&mut self, key: ExecutionKey) -> Result<(), ReadError> {
-        let executions = &self.surroundings.executions;
-        let corrupt = |reason: String| ReadError::Corrupt { keyspace: "executions.rows", reason };
-        let row = executions.row(key)?.ok_or_else(|| corrupt("a running execution has no row".into()))?;
-        let revision = self
-            .surroundings
-            .machines
-            .revision(row.revision)
-            .ok_or_else(|| corrupt(format!("the definition of {} is missing", row.info.execution_arn)))?;
-        let mut execution = Execution::new(row.info.clone());
-        executions.replay(key, |_, records| {
-            for record in &records {
-                execution.apply(&revision.program, record).map_err(|e| e.to_string())?;
-            }
-            execution.end_batch();
-            Ok(())
-        })?;
+        let Some(Live { mut execution, revision, row, .. }) = self.fold(key)? else { return Ok(()) };
         for effect in resume(&revision.program, &mut execution) {
             match effect {
                 Effect::Dispatch(dispatch) => {
@@ -207,7 +197,7 @@ impl Shard {
             }
         }
         self.by_arn.insert(row.info.execution_arn.clone(), key);
-        self.live.insert(key, Live { execution, revision, row, timer_ms: None });
+        self.live.insert(key, Live { execution, revision, row, timer_ms: None, is_parked: false });
         self.set_timer(key);
         Ok(())
     }
@@ -313,16 +303,17 @@ impl Shard {
             }
             Message::StartChild { child, revision } => self.start_child(*child, revision),
             Message::StopChild { execution_arn } => {
-                if let Some(key) = self.by_arn.get(&execution_arn).copied() {
+                if let Some(key) = self.running(&execution_arn) {
                     self.command(key, Command::Stop { error: None, cause: None });
                 }
             }
             Message::ChildEnded { parent_arn, command } => {
-                if let Some(key) = self.by_arn.get(&parent_arn).copied() {
+                if let Some(key) = self.running(&parent_arn) {
                     self.command(key, *command);
                 }
             }
             Message::Continue { key } => self.command(key, Command::Continue),
+            Message::Park { key, batch } => self.park(key, batch),
             Message::Closed { execution_arn } => {
                 self.closing.remove(&execution_arn);
             }
@@ -361,7 +352,7 @@ impl Shard {
         let moment = self.moment();
         let number = execution.next_batch();
         let decision = decide(&revision.program, &mut execution, Command::Start { input }, moment);
-        let mut live = Live { execution, revision, row, timer_ms: None };
+        let mut live = Live { execution, revision, row, timer_ms: None, is_parked: false };
         live.row.outcome = outcome(&decision, self.now_ms);
         self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
         self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
@@ -377,6 +368,7 @@ impl Shard {
             self.closed(&info.execution_arn);
         } else {
             self.set_timer(key);
+            self.consider_parking(key);
         }
     }
 
@@ -387,28 +379,32 @@ impl Shard {
         input: &Payload,
     ) -> Result<Option<StartedExecution>, StartExecutionError> {
         let exists = || StartExecutionError::AlreadyExists { execution_arn: execution_arn.clone() };
-        if let Some(live) = self.by_arn.get(execution_arn).and_then(|key| self.live.get(key)) {
-            let same = live.execution.input().is_some_and(|known| known.payload == *input);
-            let start_ms = live.row.info.start_ms;
-            return if same {
-                Ok(Some(StartedExecution { execution_arn: execution_arn.clone(), start_ms }))
-            } else {
-                Err(exists())
-            };
-        }
+        let read = |error: ReadError| StartExecutionError::Read { reason: error.to_string() };
         if self.closing.contains_key(execution_arn) {
             return Err(exists());
         }
-        match self.surroundings.executions.find(execution_arn) {
-            Ok(None) => Ok(None),
-            Ok(Some(_)) => Err(exists()),
-            Err(error) => Err(StartExecutionError::Read { reason: error.to_string() }),
+        let (start_ms, known_input) = match self.by_arn.get(execution_arn).and_then(|key| self.live.get(key))
+        {
+            Some(live) => (live.row.info.start_ms, live.execution.input().map(|known| known.payload.clone())),
+            None => match self.surroundings.executions.find(execution_arn).map_err(read)? {
+                None => return Ok(None),
+                Some((_, row)) if row.outcome.is_some() => return Err(exists()),
+                Some((key, row)) => {
+                    let input = self.surroundings.executions.payload(key, 0, 0).map_err(read)?;
+                    (row.info.start_ms, Some(input))
+                }
+            },
+        };
+        if known_input.as_ref() == Some(input) {
+            Ok(Some(StartedExecution { execution_arn: execution_arn.clone(), start_ms }))
+        } else {
+            Err(exists())
         }
     }
 
     fn stop(&mut self, request: StopRequest) {
         let StopRequest { execution_arn, error, cause, answer } = request;
-        if let Some(key) = self.by_arn.get(&execution_arn).copied() {
+        if let Some(key) = self.running(&execution_arn) {
             self.command(key, Command::Stop { error, cause });
             self.releases.push(Release::Stop(answer, self.now_ms));
             return;
@@ -434,7 +430,7 @@ impl Shard {
     fn token(&mut self, request: TokenRequest) {
         let TokenRequest { token: TaskToken { execution_arn, scheduled_event, nonce }, action, answer } =
             request;
-        let key = self.by_arn.get(&execution_arn).copied();
+        let key = self.running(&execution_arn);
         let waits = key
             .and_then(|key| self.live.get(&key))
             .is_some_and(|live| live.execution.waits_for_token(scheduled_event, nonce));
@@ -483,6 +479,9 @@ impl Shard {
 
     /// Lets the interpreter decide, and puts what happened into the round's batch.
     fn command(&mut self, key: ExecutionKey, command: Command) {
+        if !self.live.contains_key(&key) && !self.load(key) {
+            return;
+        }
         let moment = self.moment();
         let Some(live) = self.live.get_mut(&key) else { return };
         let number = live.execution.next_batch();
@@ -491,6 +490,7 @@ impl Shard {
             // Nothing happened, but a cut run may still have to go on.
             let info = live.row.info.clone();
             self.release_effects(key, &info, decision.effects);
+            self.consider_parking(key);
             return;
         }
         let executions = &self.surroundings.executions;
@@ -510,6 +510,7 @@ impl Shard {
             self.closed(&info.execution_arn);
         } else {
             self.set_timer(key);
+            self.consider_parking(key);
         }
     }
 

@@ -363,3 +363,55 @@ async fn stopping_an_execution_stops_its_map_run() {
     }
     house.lose();
 }
+
+const WAIT: &str = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","SecondsPath":"$.s","End":true}}}"#;
+
+#[tokio::test]
+async fn what_waits_leaves_memory_and_comes_back_for_its_timer_its_name_and_its_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let house = open(dir.path(), Gate::new(0), 2);
+    let machine = house.machine("m", WAIT);
+    let short = house.start(&machine, Some("short"), r#"{"s":2}"#).await.expect("starts");
+    let long = house.start(&machine, Some("long"), r#"{"s":3600}"#).await.expect("starts");
+    // The same name and input is the same execution, wherever it is.
+    assert_eq!(house.start(&machine, Some("long"), r#"{"s":3600}"#).await.expect("is the same"), long);
+    assert!(house.start(&machine, Some("long"), r#"{"s":1}"#).await.is_err());
+    house.lose();
+
+    let house = open(dir.path(), Gate::new(0), 3);
+    let machine = house.engine.machines().current(&machine.machine_arn).expect("is there");
+    assert_eq!(house.start(&machine, Some("long"), r#"{"s":3600}"#).await.expect("is the same"), long);
+    house.engine.stop_execution(&long, None, None).await.expect("stops");
+    assert_eq!(house.ended(&long).await.0, ExecutionStatus::Aborted);
+    assert_eq!(house.ended(&short).await.0, ExecutionStatus::Succeeded);
+    let page = HistoryPage { from_id: 1, reverse: false, limit: 10 };
+    let events = house.engine.history(&short, page).expect("reads").expect("is there");
+    let waited_ms = events[2].timestamp_ms - events[1].timestamp_ms;
+    assert!(waited_ms >= 2000, "left after {waited_ms} ms");
+    house.lose();
+}
+
+#[tokio::test]
+async fn a_task_token_brings_an_execution_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let activity = "arn:aws:states:us-east-1:000000000000:activity:a";
+    let definition = format!(
+        r#"{{"StartAt":"T","States":{{"T":{{"Type":"Task","Resource":"{activity}","TimeoutSeconds":3600,"End":true}}}}}}"#
+    );
+    let house = open(dir.path(), Gate::new(0), 1);
+    house.engine.activities().create("a", "{}", Vec::new(), 1).expect("is created");
+    let machine = house.machine("m", &definition);
+    let arn = house.start(&machine, None, r#"{"n":1}"#).await.expect("starts");
+    let wait = std::time::Duration::from_secs(10);
+    let task = house.engine.activities().poll(activity, None, wait).await.expect("polls").expect("has come");
+    assert_eq!(&**task.input.text(), r#"{"n":1}"#);
+    house.lose();
+
+    let house = open(dir.path(), Gate::new(0), 2);
+    house.engine.send_task_heartbeat(&task.token).await.expect("is heard");
+    let output = Payload::parse("[2]").expect("is JSON");
+    house.engine.send_task_success(&task.token, output.clone()).await.expect("is taken");
+    assert_eq!(house.ended(&arn).await, (ExecutionStatus::Succeeded, Some("[2]".to_owned())));
+    assert!(house.engine.send_task_success(&task.token, output).await.is_err(), "a token serves once");
+    house.lose();
+}

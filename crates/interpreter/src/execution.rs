@@ -368,6 +368,19 @@ impl Execution {
         self.threads.iter().filter_map(|(id, thread)| thread.dispatch(*id, program)).collect()
     }
 
+    /// Whether nothing works for it now: it waits for time, or for somebody who will name it by its ARN. It can then be
+    /// dropped, and folded from its records when it is needed.
+    #[must_use]
+    pub fn is_idle(&self, program: &Program) -> bool {
+        self.status == ExecutionStatus::Running
+            && self.ready.is_empty()
+            && self.threads.iter().all(|(id, thread)| match thread.visit().map(|visit| &visit.activity) {
+                Some(Activity::Waiting { .. } | Activity::BackingOff { .. } | Activity::Children(_)) => true,
+                Some(Activity::Task(_)) => thread.dispatch(*id, program).is_none(),
+                _ => false,
+            })
+    }
+
     /// Whether the attempt with this `…Scheduled` event and nonce waits for its task token.
     #[must_use]
     pub fn waits_for_token(&self, scheduled_event: u64, token_nonce: u64) -> bool {

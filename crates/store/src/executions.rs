@@ -5,7 +5,7 @@
 //! | `executions.journal` | execution key, batch number | the batch, see [`crate::journal`] |
 //! | `executions.rows` | execution key | [`ExecutionRow`] |
 //! | `executions.arns` | execution ARN | execution key |
-//! | `executions.open` | execution key | empty; only while it runs |
+//! | `executions.open` | execution key | only while it runs: empty, or when it is due if it is parked |
 //! | `executions.list` | ARN of machine, version or alias, 0, status or 0, time (newest first), execution key | empty |
 
 use std::collections::HashMap;
@@ -69,6 +69,15 @@ impl ExecutionRow {
     fn listed_ms(&self) -> i64 {
         self.outcome.as_ref().map_or(self.info.start_ms, |o| o.stop_ms)
     }
+}
+
+/// A running execution that is out of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parked {
+    /// When it is due, in milliseconds since 1970; `None` where it waits for somebody alone.
+    pub due_ms: Option<i64>,
+    /// A hash of its ARN that never changes: which shard it belongs to, without reading its row.
+    pub arn_hash: u64,
 }
 
 /// Where a listing goes on; opaque to clients.
@@ -181,11 +190,24 @@ impl Executions {
         decode_row(&bytes).map(Some).map_err(|e| corrupt("executions.rows", &e))
     }
 
-    /// All executions that run, in the order of their starts.
-    pub fn running(&self) -> impl Iterator<Item = Result<ExecutionKey, ReadError>> + use<> {
+    /// Notes that a running execution needs nothing but its row, its journal and a timer until somebody asks for it.
+    pub fn put_parked(&self, batch: &mut WriteBatch, key: ExecutionKey, parked: Parked) {
+        let mut value = parked.due_ms.unwrap_or(i64::MAX).to_be_bytes().to_vec();
+        value.extend_from_slice(&parked.arn_hash.to_be_bytes());
+        batch.put(&self.open, key.0.to_be_bytes(), value);
+    }
+
+    /// Takes [`Executions::put_parked`] back.
+    pub fn put_unparked(&self, batch: &mut WriteBatch, key: ExecutionKey) {
+        batch.put(&self.open, key.0.to_be_bytes(), []);
+    }
+
+    /// All executions that run, in the order of their starts, and which of them are parked.
+    pub fn running(&self) -> impl Iterator<Item = Result<(ExecutionKey, Option<Parked>), ReadError>> + use<> {
         self.open.prefix(&[]).map(|pair| {
-            let (key, _) = pair?;
-            key_from(&key).map_err(|e| corrupt("executions.open", &e))
+            let (key, value) = pair?;
+            let corrupt = |e| corrupt("executions.open", &e);
+            Ok((key_from(&key).map_err(corrupt)?, parked_from(&value).map_err(corrupt)?))
         })
     }
 
@@ -355,6 +377,16 @@ fn batch_number(journal_key: &[u8]) -> Result<u32, Malformed> {
 fn key_from(bytes: &[u8]) -> Result<ExecutionKey, Malformed> {
     let key = bytes.try_into().map_err(|_| Malformed("a key is not eight bytes long"))?;
     Ok(ExecutionKey(u64::from_be_bytes(key)))
+}
+
+fn parked_from(value: &[u8]) -> Result<Option<Parked>, Malformed> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let (due, hash) = value.split_first_chunk().ok_or(Malformed("a parked execution's time is broken"))?;
+    let hash = hash.try_into().map_err(|_| Malformed("a parked execution's hash is broken"))?;
+    let due_ms = i64::from_be_bytes(*due);
+    Ok(Some(Parked { due_ms: (due_ms != i64::MAX).then_some(due_ms), arn_hash: u64::from_be_bytes(hash) }))
 }
 
 fn list_prefix(state_machine_arn: &str, status: Option<ExecutionStatus>) -> Vec<u8> {

@@ -12,5 +12,7 @@ mod fjall_backend;
 mod journal;
 mod kv;
 
-pub use executions::{ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, Outcome};
+pub use executions::{
+    ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, Outcome, Parked,
+};
 pub use kv::{CommitError, Keyspace, OpenError, ReadError, Store, WriteBatch, Writer};

@@ -54,7 +54,7 @@ impl Shard {
         let moment = self.moment();
         let number = execution.next_batch();
         let decision = decide(&revision.program, &mut execution, Command::Start { input }, moment);
-        let mut live = Live { execution, revision, row, timer_ms: None };
+        let mut live = Live { execution, revision, row, timer_ms: None, is_parked: false };
         live.row.outcome = outcome(&decision, self.now_ms);
         self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
         self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
@@ -68,6 +68,7 @@ impl Shard {
             self.closed(&info.execution_arn);
         } else {
             self.set_timer(key);
+            self.consider_parking(key);
         }
     }
 
