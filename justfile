@@ -32,6 +32,11 @@ conformance:
 kill ROUNDS="50":
     STEPWELL_KILL_ROUNDS={{ROUNDS}} cargo test -p stepwell --test kill -- --nocapture
 
+# Simulate: one SEED (as a failure prints it, with its STEPS), or SEEDS new ones.
+sim SEED="" STEPS="" SEEDS="20000":
+    STEPWELL_SIM_SEED={{SEED}} STEPWELL_SIM_STEPS={{STEPS}} STEPWELL_SIM_SEEDS={{SEEDS}} STEPWELL_SIM_FROM="$(date +%s)000000" \
+        cargo test -p stepwell-sim --test simulation no_seed -- --nocapture
+
 # Benchmarks.
 bench:
     cargo bench --workspace

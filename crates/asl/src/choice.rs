@@ -267,6 +267,14 @@ impl Pattern {
         Pattern { pieces }
     }
 
+    /// The pattern as a text that [`Pattern::parse`] takes apart in the same way.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let escaped: Vec<String> =
+            self.pieces.iter().map(|piece| piece.replace('\\', r"\\").replace('*', r"\*")).collect();
+        escaped.join("*")
+    }
+
     /// Whether the whole of `text` fits.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
@@ -309,7 +317,9 @@ mod tests {
             (r"foo\bar", r"foo\bar", true),
             ("ä*ö", "ä😀ö", true),
         ] {
-            assert_eq!(Pattern::parse(pattern).matches(text), expected, "{pattern} on {text}");
+            let parsed = Pattern::parse(pattern);
+            assert_eq!(parsed.matches(text), expected, "{pattern} on {text}");
+            assert_eq!(Pattern::parse(&parsed.text()), parsed, "{pattern}");
         }
     }
 }

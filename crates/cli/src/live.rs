@@ -22,10 +22,6 @@ const PAGE_EVENTS: usize = 500;
 /// States under way that are drawn at once; the others are counted.
 const DRAWN_MAX: usize = 12;
 
-/// Lines that are too long are cut by the terminal, or wrapped.
-const WRAPPING_OFF: &str = "\x1b[?7l";
-const WRAPPING_ON: &str = "\x1b[?7h";
-
 /// One execution being watched.
 pub(crate) struct Watch<'a> {
     client: &'a Client,
@@ -131,8 +127,6 @@ pub(crate) struct View<'a> {
     terminal: &'a Terminal,
     /// Shows nothing at all (`--json`).
     silent: bool,
-    /// Lines at the bottom that the next drawing replaces.
-    drawn: usize,
     /// Rows that were announced as running where nothing can be redrawn.
     announced: Vec<usize>,
 }
@@ -140,7 +134,7 @@ pub(crate) struct View<'a> {
 impl<'a> View<'a> {
     /// A view on this terminal; a silent one shows nothing.
     pub(crate) fn new(terminal: &'a Terminal, silent: bool) -> Self {
-        View { terminal, silent, drawn: 0, announced: Vec::new() }
+        View { terminal, silent, announced: Vec::new() }
     }
 
     /// Shows what changed: the rows `ended`, and those that run.
@@ -163,35 +157,21 @@ impl<'a> View<'a> {
             self.announced.retain(|index| visits.rows()[*index].progress == Progress::Running);
             return;
         }
-        let mut text = self.erasure();
-        for row in ended {
-            text.push_str(&self.line(&visits.rows()[*row]));
-            text.push('\n');
-        }
-        // Without wrapping, so that every line that is drawn is one line to erase, however narrow the terminal.
-        text.push_str(WRAPPING_OFF);
-        for (_, visit) in running.iter().take(DRAWN_MAX) {
-            text.push_str(&self.line(visit));
-            text.push('\n');
-        }
-        self.drawn = running.len().min(DRAWN_MAX);
+        let lines = |rows: &mut dyn Iterator<Item = &Visit>| -> String {
+            rows.map(|visit| format!("{}\n", self.line(visit))).collect()
+        };
+        let staying = lines(&mut ended.iter().map(|row| &visits.rows()[*row]));
+        let mut drawn = lines(&mut running.iter().take(DRAWN_MAX).map(|(_, visit)| *visit));
         if running.len() > DRAWN_MAX {
-            text.push_str(&format!("    and {} more under way\n", running.len() - DRAWN_MAX));
-            self.drawn += 1;
+            drawn.push_str(&format!("    and {} more under way\n", running.len() - DRAWN_MAX));
         }
-        text.push_str(WRAPPING_ON);
-        self.terminal.draw(&text);
+        self.terminal.draw(&staying, &drawn);
     }
 
     /// Leaves what is drawn.
     fn finish(&mut self) {
-        self.drawn = 0;
+        self.terminal.leave();
         self.announced.clear();
-    }
-
-    /// Moves the cursor to the first drawn line and clears all below.
-    fn erasure(&self) -> String {
-        if self.drawn == 0 { String::new() } else { format!("\x1b[{}A\r\x1b[J", self.drawn) }
     }
 
     fn line(&self, visit: &Visit) -> String {

@@ -1,6 +1,14 @@
 //! Where output goes and whether it may be coloured: data to stdout, all else to stderr, colours only on a terminal.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write};
+use std::sync::{Mutex, PoisonError};
+
+/// Lines at the bottom of stderr that whatever is written next replaces. One per process, as stderr is.
+static DRAWN: Mutex<usize> = Mutex::new(0);
+
+/// Lines that are too long are cut by the terminal, or wrapped.
+const WRAPPING_OFF: &str = "\x1b[?7l";
+const WRAPPING_ON: &str = "\x1b[?7h";
 
 /// What a piece of text is, so that one place decides about its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,13 +89,47 @@ impl Terminal {
 
     /// A line of anything else. That it cannot be written is nobody's loss.
     pub(crate) fn note(&self, line: &str) {
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
+        let _ = write_over(&format!("{line}\n"), "");
     }
 
-    /// Text without an added line end, for redrawing.
-    pub(crate) fn draw(&self, text: &str) {
-        let mut stderr = std::io::stderr().lock();
-        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    /// Lines that stay, then lines that the next output replaces. Only where [`Terminal::redraws`].
+    pub(crate) fn draw(&self, staying: &str, drawn: &str) {
+        let _ = write_over(staying, drawn);
+    }
+
+    /// Leaves what is drawn.
+    pub(crate) fn leave(&self) {
+        *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+    }
+}
+
+/// Writes over what is drawn. `drawn` is not wrapped, so that each of its lines is one line to erase, however narrow the
+/// terminal.
+fn write_over(staying: &str, drawn: &str) -> std::io::Result<()> {
+    let mut lines = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut text = if *lines == 0 { String::new() } else { format!("\x1b[{}A\r\x1b[J", *lines) };
+    text.push_str(staying);
+    if !drawn.is_empty() {
+        text.extend([WRAPPING_OFF, drawn, WRAPPING_ON]);
+    }
+    *lines = drawn.matches('\n').count();
+    // One write, so that nothing of ours comes between.
+    let mut stderr = std::io::stderr().lock();
+    stderr.write_all(text.as_bytes())?;
+    stderr.flush()
+}
+
+/// Stderr for the log: lines appear above what is drawn, which the next drawing restores.
+pub(crate) struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        write_over(&String::from_utf8_lossy(bytes), "")?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -21,8 +21,8 @@ fn action(lines: &[Value]) -> &str {
 /// Deploys an example, runs it, and gives its output and the number of its events.
 fn run_example(server: &Server, path: &str, input: &Value) -> (Value, usize) {
     let (code, lines, stderr) = deploy(server, &example(path));
-    assert_eq!(code, 0, "{path}: {lines:?} {stderr}");
     let stack = lines.iter().find(|line| line["kind"] == "stack").expect("a stack");
+    assert_eq!(code, 0, "{path}: {stack} {stderr}");
     let resources = stack["stack"]["resources"].as_array().expect("resources");
     let machine =
         resources.iter().find(|r| r["kind"] == "AWS::StepFunctions::StateMachine").expect("a machine");
@@ -183,4 +183,23 @@ fn web_pages_cannot_deploy() {
     assert_eq!(status, 403, "without the header that pages cannot send");
     let (status, _) = support::http(&server.host, "GET", "/_stepwell/info", &[], b"").expect("answers");
     assert_eq!(status, 200);
+}
+
+#[test]
+fn services_may_be_elsewhere() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let elsewhere = Server::start(&directory.path().join("elsewhere"));
+    let endpoints = ["dynamodb", "sqs"].map(|service| format!("{service}={}", elsewhere.url));
+    let arguments: Vec<&str> =
+        endpoints.iter().flat_map(|endpoint| ["--endpoint", endpoint.as_str()]).collect();
+    let server = Server::start_with(&directory.path().join("here"), &arguments);
+    let (output, events) = run_example(&server, "transfer-data-records-sqs/cdk.out", &json!({}));
+    assert_eq!((output, events), (json!({"List": ["DONE"]}), 151));
+    assert_eq!(received(&elsewhere).len(), 10);
+    let machines = elsewhere.states("ListStateMachines", &json!({}));
+    assert_eq!(machines["stateMachines"], json!([]), "the engine is here");
+    let tables = |server: &Server| {
+        server.try_call("DynamoDB_20120810", "ListTables", &json!({})).expect("answers").expect("lists")
+    };
+    assert_eq!(tables(&server), tables(&elsewhere), "clients need to know only one server");
 }

@@ -542,6 +542,10 @@ fn recover(
             }
         }
     }
+    for arn in executions.orphans() {
+        let arn = arn?;
+        shards[shard_index(&arn, count)].0.recover_orphan(arn);
+    }
     if recovered + parked_count > 0 {
         tracing::info!(executions = recovered, waiting = parked_count, "running executions go on");
     }

@@ -302,11 +302,7 @@ impl Shard {
                 }
             }
             Message::StartChild { child, revision } => self.start_child(*child, revision),
-            Message::StopChild { execution_arn } => {
-                if let Some(key) = self.running(&execution_arn) {
-                    self.command(key, Command::Stop { error: None, cause: None });
-                }
-            }
+            Message::StopChild { execution_arn } => self.stop_child(&execution_arn),
             Message::ChildEnded { parent_arn, command } => {
                 if let Some(key) = self.running(&parent_arn) {
                     self.command(key, *command);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stepwell_aws::{Account, BoxFuture, Call, Fault, Reply, Service};
 use stepwell_engine::machines::Machines;
 use stepwell_engine::{Clock, Engine, EngineOptions};
-use stepwell_integrations::Integrations;
+use stepwell_integrations::{Host, Integrations, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_server::StepFunctions;
 use stepwell_store::Store;
 
@@ -51,7 +51,20 @@ struct House {
     clock: Arc<Hands>,
 }
 
+/// Runs attempts, and lets nobody know how far they come.
+struct Mute(Arc<Integrations>);
+
+impl TaskRunner for Mute {
+    fn run(&self, request: TaskRequest) -> BoxFuture<'_, TaskOutcome> {
+        self.0.run(TaskRequest { host: Host::default(), ..request })
+    }
+}
+
 fn open(dir: &Path) -> House {
+    open_with(dir, |integrations| integrations)
+}
+
+fn open_with(dir: &Path, runner: fn(Arc<Integrations>) -> Arc<dyn TaskRunner>) -> House {
     let store = Store::open(dir).expect("the store opens");
     let machines = Arc::new(Machines::open(&store, Account::default()).expect("the machines open"));
     let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_000)));
@@ -64,8 +77,8 @@ fn open(dir: &Path) -> House {
     let queue = Arc::new(Queue::default());
     integrations.register(queue.clone());
     let runtime = tokio::runtime::Handle::current();
-    let engine =
-        Engine::start(store, machines, integrations.clone(), runtime, options).expect("the engine starts");
+    let engine = Engine::start(store, machines, runner(integrations.clone()), runtime, options);
+    let engine = engine.expect("the engine starts");
     let states: Arc<dyn Service> = Arc::new(StepFunctions::new(engine.clone(), clock.clone()));
     integrations.register_weak(&states);
     House { engine, states, queue, clock }
@@ -356,6 +369,42 @@ async fn a_nested_execution_is_waited_for_across_crashes() {
     assert_eq!(house.types(&execution).await, SYNC_EVENTS);
     assert!(house.queue.0.lock().expect("no panic holds it").is_empty(), "asked again");
     house.lose().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_whose_answer_a_crash_lost_is_not_made_twice() {
+    for name in [None, Some("chosen")] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let house = open_with(dir.path(), |integrations| Arc::new(Mute(integrations)));
+        let child = house.create("child", waiting()).await;
+        let mut definition = nested(".sync:2", &child);
+        if let Some(name) = name {
+            definition["States"]["T"]["Parameters"]["Name"] = json!(name);
+        }
+        let parent = house.create("parent", definition).await;
+        let execution = house.start(&parent, json!({"given": 1})).await;
+        let nested = house.child(&child).await;
+        let token = house.token().await;
+        house.has_event(&nested, "TaskSubmitted").await;
+        // It may even end before the crash.
+        if name.is_some() {
+            house.call("SendTaskSuccess", json!({"taskToken": token, "output": "[7]"})).await;
+            house.closed(&nested).await;
+        }
+        assert!(!house.types(&execution).await.contains(&"TaskSubmitted".to_owned()));
+        house.lose().await;
+
+        let house = open(dir.path());
+        house.has_event(&execution, "TaskSubmitted").await;
+        if name.is_none() {
+            house.call("SendTaskSuccess", json!({"taskToken": token, "output": "[7]"})).await;
+        }
+        let closed = house.closed(&execution).await;
+        assert_eq!(parsed(&closed["output"])["Output"], json!([7]), "{closed}");
+        assert_eq!(house.child(&child).await, nested);
+        assert_eq!(house.types(&execution).await, SYNC_EVENTS);
+        house.lose().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

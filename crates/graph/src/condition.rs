@@ -1,6 +1,9 @@
 //! A Choice rule in words that a reader of a picture understands: `$.status == "FAILED"`.
 
+use stepwell_asl::Value;
 use stepwell_asl::choice::{Comparand, Condition, Kind, Relation, Test};
+
+use crate::describe::expression;
 
 /// Words longer than this are cut; a picture is no place for a whole program.
 const TEXT_CHARS_MAX: usize = 400;
@@ -50,12 +53,13 @@ impl Writer {
             return self.push("…");
         }
         match condition {
+            // So are the literals compiled that a JSONata rule may have instead of an expression.
+            Condition::And(members) if members.is_empty() => self.push("true"),
+            Condition::Or(members) if members.is_empty() => self.push("false"),
             Condition::And(members) => self.members(members, " and ", Around::And, around, depth),
             Condition::Or(members) => self.members(members, " or ", Around::Or, around, depth),
             Condition::Not(member) => self.not(member, depth),
-            Condition::Query(template) => {
-                self.push(template.as_query().map_or("an expression", |e| e.text()));
-            }
+            Condition::Query(template) => self.push(&expression(template)),
             Condition::Test { variable, test } => {
                 let bracketed = around == Around::Not;
                 self.push(if bracketed { "(" } else { "" });
@@ -121,7 +125,10 @@ impl Writer {
                     Comparand::Literal(value) => self.push(&value.to_string()),
                 }
             }
-            Test::Matches(_) => self.push(" matches a pattern"),
+            Test::Matches(pattern) => {
+                self.push(" matches ");
+                self.push(&Value::from(pattern.text()).to_string());
+            }
             Test::IsPresent(is) => self.is("present", *is),
             Test::Is(kind, is) => self.is(kind_name(*kind), *is),
         }

@@ -1,8 +1,11 @@
 //! Where the boxes, frames and arrows of a graph go.
 //!
-//! The work is done by `sugiyama` (the `dagre` library) where the graph is of the usual size, and by `rows` where that
-//! would take long: its time is bounded by the number of boxes and arrows alone.
+//! `nested` takes the picture apart into frames. What is in a frame is placed by `sugiyama` (the `dagre` library) where
+//! it is of the usual size, and by `rows` where that would take long: its time is bounded by the number of boxes and
+//! arrows alone.
 
+mod flat;
+mod nested;
 mod ranks;
 mod rows;
 mod sugiyama;
@@ -14,16 +17,13 @@ const BOX_GAP: f64 = 36.0;
 /// Distance between rows of boxes.
 const ROW_GAP: f64 = 46.0;
 
-/// How many boxes, and places where an arrow passes a row, `dagre` is given; it takes well under a second for them.
-const SUGIYAMA_PLACES_MAX: usize = 2_500;
-
 /// What is to be placed.
 pub(crate) struct Request {
     pub(crate) nodes: Vec<Size>,
     pub(crate) edges: Vec<EdgeRequest>,
     /// For each node the frame around it.
     pub(crate) cluster_of: Vec<Option<usize>>,
-    /// For each frame the frame around it.
+    /// For each frame the frame around it, which has a lower index.
     pub(crate) cluster_parents: Vec<Option<usize>>,
 }
 
@@ -34,13 +34,13 @@ pub(crate) struct EdgeRequest {
     pub(crate) label: Option<Size>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Size {
     pub(crate) width: f64,
     pub(crate) height: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct Point {
     pub(crate) x: f64,
     pub(crate) y: f64,
@@ -62,6 +62,8 @@ pub(crate) struct Route {
     pub(crate) points: Vec<Point>,
     /// The middle of the label.
     pub(crate) label: Point,
+    /// How many frames are around the arrow and its label.
+    pub(crate) depth: usize,
 }
 
 /// Where everything goes; `nodes` are the middles of the boxes. Nothing lies left of or above the origin.
@@ -70,65 +72,35 @@ pub(crate) struct Layout {
     pub(crate) size: Size,
     pub(crate) nodes: Vec<Point>,
     pub(crate) edges: Vec<Route>,
-    pub(crate) clusters: Vec<Option<Frame>>,
+    pub(crate) clusters: Vec<Frame>,
+    /// For each frame how many frames there are from the outermost to this one.
+    pub(crate) cluster_depths: Vec<usize>,
 }
 
 impl Layout {
     pub(crate) fn of(request: &Request) -> Layout {
-        let ranks = Ranks::of(request);
-        let passed: usize = ranks.spans(request).map(|span| span.saturating_mul(2)).sum();
-        let mut layout = if request.nodes.len() + passed <= SUGIYAMA_PLACES_MAX {
-            sugiyama::layout(request)
-        } else {
-            rows::layout(request, &ranks)
-        };
-        layout.move_to_origin(request);
-        layout
-    }
-
-    /// Shifts everything so that the smallest coordinates are 0, and measures the whole.
-    fn move_to_origin(&mut self, request: &Request) {
-        let mut all = Frame { left: f64::MAX, top: f64::MAX, right: f64::MIN, bottom: f64::MIN };
-        for (at, size) in self.nodes.iter().zip(&request.nodes) {
-            all.include(*at, *size);
-        }
-        for (route, edge) in self.edges.iter().zip(&request.edges) {
-            for at in &route.points {
-                all.include(*at, Size { width: 0.0, height: 0.0 });
-            }
-            if let Some(size) = edge.label {
-                all.include(route.label, size);
-            }
-        }
-        for frame in self.clusters.iter().flatten() {
-            all.include(Point { x: frame.left, y: frame.top }, Size { width: 0.0, height: 0.0 });
-            all.include(Point { x: frame.right, y: frame.bottom }, Size { width: 0.0, height: 0.0 });
-        }
-        if all.left > all.right {
-            all = Frame { left: 0.0, top: 0.0, right: 0.0, bottom: 0.0 };
-        }
-        self.size = Size { width: all.right - all.left, height: all.bottom - all.top };
-        let points =
-            self.edges.iter_mut().flat_map(|route| route.points.iter_mut().chain([&mut route.label]));
-        for point in self.nodes.iter_mut().chain(points) {
-            point.x -= all.left;
-            point.y -= all.top;
-        }
-        for frame in self.clusters.iter_mut().flatten() {
-            frame.left -= all.left;
-            frame.right -= all.left;
-            frame.top -= all.top;
-            frame.bottom -= all.top;
-        }
+        nested::layout(request)
     }
 }
 
 impl Frame {
-    fn include(&mut self, middle: Point, size: Size) {
-        self.left = self.left.min(middle.x - size.width / 2.0);
-        self.right = self.right.max(middle.x + size.width / 2.0);
-        self.top = self.top.min(middle.y - size.height / 2.0);
-        self.bottom = self.bottom.max(middle.y + size.height / 2.0);
+    fn around(middle: Point, size: Size) -> Frame {
+        Frame {
+            left: middle.x - size.width / 2.0,
+            top: middle.y - size.height / 2.0,
+            right: middle.x + size.width / 2.0,
+            bottom: middle.y + size.height / 2.0,
+        }
+    }
+
+    /// The smallest frame around both.
+    fn and(self, other: Frame) -> Frame {
+        Frame {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
     }
 }
 
@@ -136,7 +108,7 @@ impl Frame {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{EdgeRequest, Layout, Request, Size};
+    use super::{EdgeRequest, Frame, Layout, Request, Size};
 
     fn request(nodes: usize, edges: impl IntoIterator<Item = (usize, usize)>) -> Request {
         let edges = edges.into_iter().map(|(from, to)| {
@@ -169,13 +141,50 @@ mod tests {
                 layout.size
             );
         }
-        for (one, a) in layout.nodes.iter().enumerate() {
-            for (other, b) in layout.nodes.iter().enumerate().skip(one + 1) {
-                let apart = (a.x - b.x).abs() >= 160.0 || (a.y - b.y).abs() >= 50.0;
-                assert!(apart, "{name}: boxes {one} and {other} overlap at {a:?} and {b:?}");
+        check_boxes(name, request, &layout);
+        assert_eq!(layout, Layout::of(request), "{name}: the same graph gives the same picture");
+    }
+
+    /// No two boxes, and no box and a frame that it is not in, overlap; what is in a frame is inside of it.
+    fn check_boxes(name: &str, request: &Request, layout: &Layout) {
+        let nodes = layout.nodes.iter().zip(&request.nodes).zip(&request.cluster_of);
+        let nodes = nodes.map(|((at, size), cluster)| (Frame::around(*at, *size), *cluster));
+        let frames = layout.clusters.iter().zip(&request.cluster_parents);
+        let all: Vec<(Frame, Option<usize>)> =
+            frames.map(|(frame, parent)| (*frame, *parent)).chain(nodes).collect();
+        let is_in = |index: usize, frame: usize| {
+            let mut around = all[index].1;
+            while let Some(cluster) = around.filter(|cluster| *cluster != frame) {
+                around = all[cluster].1;
+            }
+            around.is_some()
+        };
+        for (one, (a, _)) in all.iter().enumerate() {
+            for (other, (b, _)) in all.iter().enumerate().skip(one + 1) {
+                if one < layout.clusters.len() && is_in(other, one) {
+                    let inside = b.left > a.left && b.right < a.right && b.top > a.top && b.bottom < a.bottom;
+                    assert!(inside, "{name}: {other} at {b:?} is not inside of {one} at {a:?}");
+                } else {
+                    let beside = a.right <= b.left || b.right <= a.left;
+                    let apart = beside || a.bottom <= b.top || b.bottom <= a.top;
+                    assert!(apart, "{name}: {one} and {other} overlap at {a:?} and {b:?}");
+                }
             }
         }
-        assert_eq!(layout, Layout::of(request), "{name}: the same graph gives the same picture");
+    }
+
+    fn random() -> impl FnMut(usize) -> usize {
+        let mut seed = 42_u64;
+        move |below| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % below
+        }
+    }
+
+    fn frames_at_random(request: &mut Request, frames: usize, random: &mut impl FnMut(usize) -> usize) {
+        let mut any = |below: usize| random(below + 1).checked_sub(1);
+        request.cluster_parents = (0..frames).map(&mut any).collect();
+        request.cluster_of = request.nodes.iter().map(|_| any(frames)).collect();
     }
 
     #[test]
@@ -184,16 +193,28 @@ mod tests {
         check("one", &request(1, []));
         check("self", &request(1, [(0, 0)]));
         check("double", &request(2, [(0, 1), (0, 1), (1, 0), (1, 0)]));
-        let mut seed = 42_u64;
-        let mut random = |below: usize| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (seed >> 33) as usize % below
-        };
+        let mut random = random();
         for round in 0..150 {
             let nodes = 1 + random(30);
             let edges: Vec<_> = (0..random(60)).map(|_| (random(nodes), random(nodes))).collect();
             check(&format!("round {round}: {nodes} {edges:?}"), &request(nodes, edges));
         }
+    }
+
+    #[test]
+    fn frames_hold_what_is_in_them_and_nothing_else() {
+        let mut random = random();
+        for round in 0..100 {
+            let nodes = 1 + random(30);
+            let edges: Vec<_> = (0..random(60)).map(|_| (random(nodes), random(nodes))).collect();
+            let mut request = request(nodes, edges.clone());
+            frames_at_random(&mut request, 1 + random(6), &mut random);
+            let shape = (&edges, &request.cluster_of, &request.cluster_parents);
+            check(&format!("round {round}: {nodes} {shape:?}"), &request);
+        }
+        let mut large = request(900, (0..2_000).map(|i| (i * 7 % 900, i * 31 % 900)));
+        frames_at_random(&mut large, 12, &mut random);
+        check("too large for the careful layout", &large);
     }
 
     #[test]
@@ -209,7 +230,10 @@ mod tests {
             ),
             ("long chain", request(5_000, chain(5_000))),
         ];
-        for (name, request) in shapes {
+        let mut framed = request(5_000, chain(5_000));
+        framed.cluster_parents = (0..200_usize).map(|index| index.checked_sub(1)).collect();
+        framed.cluster_of = (0..5_000).map(|index| Some(index % 200)).collect();
+        for (name, request) in shapes.into_iter().chain([("frames in frames", framed)]) {
             let begin = Instant::now();
             let layout = Layout::of(&request);
             let took = begin.elapsed();

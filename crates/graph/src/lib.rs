@@ -16,6 +16,7 @@
 //! ```
 
 mod condition;
+mod describe;
 mod layout;
 mod mermaid;
 mod model;

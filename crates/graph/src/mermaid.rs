@@ -10,11 +10,9 @@ impl Graph {
     #[must_use]
     pub fn to_mermaid(&self) -> String {
         let mut out = String::from("flowchart TD\n");
-        for cluster in self.roots() {
-            self.write_cluster(&mut out, cluster, 1);
-        }
-        for (index, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.cluster.is_none()) {
-            write_node(&mut out, index, node, 1);
+        let contents = self.contents();
+        for part in &contents[0] {
+            self.write_part(&mut out, *part, &contents, 1);
         }
         for edge in &self.edges {
             let label = escape(&edge.labels.join(", "));
@@ -29,34 +27,57 @@ impl Graph {
         out
     }
 
-    fn roots(&self) -> impl Iterator<Item = usize> + '_ {
-        self.clusters
-            .iter()
-            .enumerate()
-            .filter(|(_, cluster)| cluster.parent.is_none())
-            .map(|(index, _)| index)
+    /// What is outside of all frames, then what is in each frame: frames first, then boxes.
+    fn contents(&self) -> Vec<Vec<Part>> {
+        let mut contents = vec![Vec::new(); self.clusters.len() + 1];
+        let mut put = |around: Option<usize>, part| {
+            contents[around.filter(|cluster| *cluster < self.clusters.len()).map_or(0, |c| c + 1)].push(part);
+        };
+        for (index, cluster) in self.clusters.iter().enumerate() {
+            // A frame inside itself would be no tree.
+            put(cluster.parent.filter(|parent| *parent < index), Part::Cluster(index));
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            put(node.cluster, Part::Node(index));
+        }
+        contents
     }
 
-    fn write_cluster(&self, out: &mut String, index: usize, depth: usize) {
-        /// More than any definition nests; ends a chain of parents that is no tree.
-        const DEPTH_MAX: usize = 100;
-        let Some(cluster) = self.clusters.get(index).filter(|_| depth < DEPTH_MAX) else { return };
-        line(out, depth, &format!("subgraph c{index}[\"{}\"]", escape(&cluster.name)));
-        for (inner, _) in self.clusters.iter().enumerate().filter(|(_, inner)| inner.parent == Some(index)) {
-            self.write_cluster(out, inner, depth + 1);
+    fn write_part(&self, out: &mut String, part: Part, contents: &[Vec<Part>], depth: usize) {
+        let index = match part {
+            Part::Node(index) => return write_node(out, index, &self.nodes[index], depth),
+            Part::Cluster(index) => index,
+        };
+        /// More than any definition nests.
+        const DEPTH_MAX: usize = 200;
+        if depth > DEPTH_MAX {
+            return;
         }
-        for (node_index, node) in
-            self.nodes.iter().enumerate().filter(|(_, node)| node.cluster == Some(index))
-        {
-            write_node(out, node_index, node, depth + 1);
+        let cluster = &self.clusters[index];
+        let kind = if cluster.kind == StateType::Parallel { "Parallel" } else { "Map" };
+        let detail = if cluster.detail.is_empty() { kind } else { &cluster.detail };
+        let title = escape(&format!("{}: {detail}", cluster.name));
+        line(out, depth, &format!("subgraph c{index}[\"{title}\"]"));
+        for inner in &contents[index + 1] {
+            self.write_part(out, *inner, contents, depth + 1);
         }
         line(out, depth, "end");
     }
 }
 
+#[derive(Clone, Copy)]
+enum Part {
+    Cluster(usize),
+    Node(usize),
+}
+
 fn write_node(out: &mut String, index: usize, node: &Node, depth: usize) {
+    if matches!(node.kind, NodeKind::State(StateType::Parallel | StateType::Map) | NodeKind::Exit) {
+        // The frame bears the name; these are where it is entered and left.
+        return line(out, depth, &format!("{}((\" \")):::dot", id(index)));
+    }
     let (open, close) = match node.kind {
-        NodeKind::Start | NodeKind::End => ("((", "))"),
+        NodeKind::Start | NodeKind::End | NodeKind::Exit => ("((", "))"),
         NodeKind::State(StateType::Choice) => ("{", "}"),
         NodeKind::State(StateType::Succeed | StateType::Fail) => ("([", "])"),
         NodeKind::State(_) => ("[", "]"),
@@ -81,6 +102,7 @@ fn id(index: usize) -> String {
 fn class(kind: NodeKind) -> Option<&'static str> {
     match kind {
         NodeKind::Start | NodeKind::End => None,
+        NodeKind::State(StateType::Parallel | StateType::Map) | NodeKind::Exit => Some("dot"),
         NodeKind::State(StateType::Choice) => Some("choice"),
         NodeKind::State(StateType::Wait) => Some("wait"),
         NodeKind::State(StateType::Pass) => Some("pass"),
@@ -156,17 +178,25 @@ mod tests {
             comment: None,
             cluster,
         };
-        let cluster = |name: &str, parent| Cluster { name: name.into(), parent };
+        let cluster = |kind, name: &str, detail: &str, parent| Cluster {
+            kind,
+            name: name.into(),
+            detail: detail.into(),
+            parent,
+        };
         let graph = Graph {
             nodes: vec![node("A", None), node("B", Some(0)), node("C", Some(1))],
             edges: vec![Edge { from: 0, to: 1, kind: EdgeKind::Catch, labels: vec!["catch E".into()] }],
-            clusters: vec![cluster("Both", None), cluster("Branch 1", Some(0))],
+            clusters: vec![
+                cluster(StateType::Parallel, "Both", "", None),
+                cluster(StateType::Map, "Each", "Map $.items", Some(0)),
+            ],
             comment: None,
         };
         let expected = "\
 flowchart TD
-    subgraph c0[\"Both\"]
-        subgraph c1[\"Branch 1\"]
+    subgraph c0[\"Both#58; Parallel\"]
+        subgraph c1[\"Each#58; Map $.items\"]
             n2[\"C\"]:::pass
         end
         n1[\"B\"]:::pass

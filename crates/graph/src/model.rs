@@ -3,11 +3,11 @@
 /// A state machine as boxes and arrows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Graph {
-    /// The start marker, the states in the order of the definition, the end marker.
+    /// The start marker, the states as they are compiled, the end marker, then the exits of frames.
     pub nodes: Vec<Node>,
-    /// The arrows, in the order of the nodes they leave.
+    /// The arrows.
     pub edges: Vec<Edge>,
-    /// Frames around the states inside a Parallel branch or a Map.
+    /// Frames around each Parallel and Map with the states inside; the outer before the inner.
     pub clusters: Vec<Cluster>,
     /// `Comment` of the machine.
     pub comment: Option<String>,
@@ -18,7 +18,7 @@ pub struct Graph {
 pub struct Node {
     /// What it stands for.
     pub kind: NodeKind,
-    /// The state's name; `Start` and `End` for the markers.
+    /// The state's name; `Start` and `End` for the markers, and for an exit the name of the Parallel or Map.
     pub name: String,
     /// What the state does, in a few words: `Lambda invoke`, `10 s`; empty where the type says it all.
     pub detail: String,
@@ -35,8 +35,10 @@ pub enum NodeKind {
     Start,
     /// Where it ends, well or not.
     End,
-    /// A state.
+    /// A state. That of a Parallel or Map is where its frame is entered.
     State(StateType),
+    /// Where the frame of a Parallel or Map is left: all its branches or iterations are done, or one failed.
+    Exit,
 }
 
 /// The types of states, tasks told apart by what they call.
@@ -65,6 +67,10 @@ pub enum StateType {
     Succeed,
     /// `Fail`
     Fail,
+    /// `Parallel`
+    Parallel,
+    /// `Map`
+    Map,
 }
 
 /// One arrow.
@@ -76,14 +82,15 @@ pub struct Edge {
     pub to: usize,
     /// Why it is taken.
     pub kind: EdgeKind,
-    /// Its words, one line per rule or catcher: `$.status == "FAILED"`, `default`, `catch States.ALL`; empty for `Next`.
+    /// Its words, one line per rule or catcher: `$.status == "FAILED"`, `default`, `catch States.ALL`, the
+    /// comment of a branch; empty for `Next`.
     pub labels: Vec<String>,
 }
 
 /// Why an arrow is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EdgeKind {
-    /// From the start marker, by `Next`, or to the end marker.
+    /// From the start marker, by `Next`, into a branch or iteration, to an exit, or to the end marker.
     Next,
     /// By a rule or the default of a Choice.
     Choice,
@@ -91,11 +98,15 @@ pub enum EdgeKind {
     Catch,
 }
 
-/// A frame around states.
+/// A frame around a Parallel or Map and the states inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
-    /// What stands above it.
+    /// `Parallel` or `Map`.
+    pub kind: StateType,
+    /// Name of that state.
     pub name: String,
+    /// What it does, in a few words, as in [`Node::detail`].
+    pub detail: String,
     /// Index of the frame around this one.
     pub parent: Option<usize>,
 }

@@ -168,20 +168,27 @@ impl Picture<'_> {
     }
 
     fn clusters(&self, out: &mut String) {
-        for (cluster, frame) in self.graph.clusters.iter().zip(&self.layout.clusters) {
-            let Some(frame) = frame else { continue };
-            let (w, h) = (frame.right - frame.left, frame.bottom - frame.top);
+        for (index, cluster) in self.graph.clusters.iter().enumerate() {
+            let frame = self.layout.clusters[index];
+            let mut class = format!("cluster {}", style::type_class(cluster.kind));
+            // Frames alternate between two grounds, so that one inside another stands out.
+            class.push_str(if self.layout.cluster_depths[index] % 2 == 1 { " odd" } else { " even" });
+            match self.options.statuses.get(&cluster.name) {
+                Some(status) => class.extend([" ", style::status_class(*status)]),
+                None if !self.options.statuses.is_empty() => class.push_str(" pale"),
+                None => {}
+            }
+            let detail =
+                if cluster.detail.is_empty() { style::type_name(cluster.kind) } else { &cluster.detail };
             let _ = writeln!(
                 out,
-                r#"<g class="cluster"><title>{}</title><rect x="{}" y="{}" width="{}" height="{}" rx="8"/><text x="{}" y="{}">{}</text></g>"#,
+                r#"<g class="{class}" data-container="{}"><title>{}</title><rect class="frame" x="{}" y="{}" width="{}" height="{}" rx="10"/></g>"#,
                 escape_xml(&cluster.name),
+                escape_xml(&format!("{} ({detail})", cluster.name)),
                 number(frame.left),
                 number(frame.top),
-                number(w),
-                number(h),
-                number(frame.left + 10.0),
-                number(frame.top + 16.0),
-                escape_xml(&wrap(&cluster.name, (w / 11.0).max(4.0), 1).concat())
+                number(frame.right - frame.left),
+                number(frame.bottom - frame.top)
             );
         }
     }
@@ -189,6 +196,9 @@ impl Picture<'_> {
     fn edges(&self, out: &mut String) {
         for (edge, route) in self.graph.edges.iter().zip(&self.layout.edges) {
             let mut class = if edge.kind == EdgeKind::Catch { "edge catch" } else { "edge" }.to_owned();
+            if self.graph.nodes[edge.to].kind == NodeKind::Exit {
+                class.push_str(" joining");
+            }
             if self.is_pale(edge.from) || self.is_pale(edge.to) {
                 class.push_str(" pale");
             }
@@ -197,7 +207,7 @@ impl Picture<'_> {
         // All labels lie above all arrows, so that none is crossed out.
         for ((edge, route), label) in self.graph.edges.iter().zip(&self.layout.edges).zip(&self.labels) {
             if let Some(label) = label {
-                label.draw(out, edge, route.label);
+                label.draw(out, edge, route.label, route.depth);
             }
         }
     }
@@ -210,17 +220,18 @@ impl Picture<'_> {
         }
     }
 
+    /// Of an exit it is the status of its Parallel or Map.
     fn status(&self, node: usize) -> Option<StateStatus> {
         let node = &self.graph.nodes[node];
         match node.kind {
-            NodeKind::State(_) => self.options.statuses.get(&node.name).copied(),
+            NodeKind::State(_) | NodeKind::Exit => self.options.statuses.get(&node.name).copied(),
             NodeKind::Start | NodeKind::End => None,
         }
     }
 
     /// Whether the execution did not come to this state.
     fn is_pale(&self, node: usize) -> bool {
-        let is_state = matches!(self.graph.nodes[node].kind, NodeKind::State(_));
-        is_state && !self.options.statuses.is_empty() && self.status(node).is_none()
+        let is_marker = matches!(self.graph.nodes[node].kind, NodeKind::Start | NodeKind::End);
+        !is_marker && !self.options.statuses.is_empty() && self.status(node).is_none()
     }
 }

@@ -15,7 +15,8 @@ const EXAMPLES: [&str; 5] = [
     "transfer-data-records",
     "transfer-data-records-sqs",
 ];
-const DEFINITIONS: [&str; 2] = ["awkward-names", "order-processing"];
+const DEFINITIONS: [&str; 6] =
+    ["awkward-names", "distributed-map", "jsonata", "nested-maps", "order-processing", "parallel"];
 
 fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -62,18 +63,31 @@ fn svg() {
 
 #[test]
 fn svg_of_an_execution() {
-    let graph = graph(&folder().join("tests/definitions/order-processing.asl.json"));
-    let statuses = BTreeMap::from(
-        [
-            ("Reserve stock", StateStatus::Succeeded),
-            ("Wait for stock", StateStatus::Entered),
-            ("Charge card", StateStatus::CaughtError),
-            ("Give stock back", StateStatus::InProgress),
-            ("Refused", StateStatus::Failed),
-        ]
-        .map(|(name, status)| (name.to_owned(), status)),
-    );
+    let statuses = [
+        ("Reserve stock", StateStatus::Succeeded),
+        ("Wait for stock", StateStatus::Entered),
+        ("Charge card", StateStatus::CaughtError),
+        ("Give stock back", StateStatus::InProgress),
+        ("Refused", StateStatus::Failed),
+    ];
+    check_execution("execution", "order-processing", statuses);
+}
+
+#[test]
+fn svg_of_an_execution_inside_of_frames() {
+    let statuses = [
+        ("Each order", StateStatus::InProgress),
+        ("Check order", StateStatus::Succeeded),
+        ("Each parcel", StateStatus::Failed),
+        ("Weigh", StateStatus::Failed),
+    ];
+    check_execution("execution-in-frames", "nested-maps", statuses);
+}
+
+fn check_execution<const N: usize>(name: &str, definition: &str, statuses: [(&str, StateStatus); N]) {
+    let graph = graph(&folder().join("tests/definitions").join(format!("{definition}.asl.json")));
+    let statuses = BTreeMap::from(statuses.map(|(name, status)| (name.to_owned(), status)));
     let options =
         SvgOptions { title: Some("An execution".into()), statuses, color_scheme: ColorScheme::Dark };
-    check("execution", "svg", &graph.to_svg(&options));
+    check(name, "svg", &graph.to_svg(&options));
 }

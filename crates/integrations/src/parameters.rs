@@ -255,6 +255,23 @@ static APIS: &[Api] = &[
         patterns: CALLBACK,
     },
     Api {
+        resource_type: "apigateway",
+        api: "invoke",
+        // No service's: see `services/apigateway.rs`.
+        operation: "",
+        parameters: &[
+            required("ApiEndpoint", Kind::Text),
+            required("Method", Kind::Text),
+            optional("AllowNullValues", Kind::Boolean),
+            optional("AuthType", Kind::Text),
+            optional("Headers", Kind::Object),
+            optional("Path", Kind::Text),
+            optional("QueryParameters", Kind::Object),
+            optional("Stage", Kind::Text),
+        ],
+        patterns: CALLBACK,
+    },
+    Api {
         resource_type: "http",
         api: "invoke",
         // No service's: see `services/http`, which also reads the parameters.

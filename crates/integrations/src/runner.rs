@@ -116,9 +116,13 @@ impl Integrations {
     }
 
     async fn optimized(&self, api: &Api, request: &TaskRequest) -> Result<Payload, Failure> {
-        if api.resource_type == "http" {
-            let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner).clone();
-            return services::http::invoke(self.http()?, connections.as_deref(), request).await;
+        match api.resource_type {
+            "http" => {
+                let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner).clone();
+                return services::http::invoke(self.http()?, connections.as_deref(), request).await;
+            }
+            "apigateway" => return services::apigateway::invoke(self.http()?, api, request).await,
+            _ => {}
         }
         services::call(&*self.required(api.resource_type, request).await?, api, request).await
     }

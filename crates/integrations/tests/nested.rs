@@ -116,7 +116,7 @@ async fn it_is_started_once_and_looked_at_until_it_ends() {
     assert!(matches!(outcome, TaskOutcome::Succeeded(_)), "{outcome:?}");
     let describe = "DescribeExecution";
     assert_eq!(service.operations(), ["StartExecution", describe, describe, describe, describe, describe]);
-    let noted = noted.0.lock().expect("no panic before");
+    let noted = noted.0.lock().expect("no panic before").clone();
     assert_eq!(noted.len(), 1);
     assert!(noted[0].text().contains(&format!(r#""ExecutionArn":"{CHILD}""#)), "{noted:?}");
 

@@ -28,6 +28,7 @@ mod page;
 mod serve;
 mod states;
 mod stopping;
+mod test_state;
 mod wire;
 
 pub use app::{Answer, App, AppBuilder, AuthCheck, HealthCheck, RestService};

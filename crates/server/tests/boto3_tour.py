@@ -121,6 +121,16 @@ states.delete_activity(activityArn=activity)
 refused("ActivityDoesNotExist", activity, states.describe_activity, activityArn=activity)
 states.delete_state_machine(stateMachineArn=worked["stateMachineArn"])
 
+# The SDK would put `sync-` before the host, which here is an address.
+direct = boto3.client("stepfunctions", config=Config(inject_host_prefix=False), **options)
+tested = direct.test_state(
+    definition=json.dumps({"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "f"},
+        "Retry": [{"ErrorEquals": ["E"], "IntervalSeconds": 3}], "End": True}),
+    mock={"errorOutput": {"error": "E", "cause": "C"}}, inspectionLevel="DEBUG",
+)
+assert (tested["status"], tested["error"]) == ("RETRIABLE", "E"), tested
+assert tested["inspectionData"]["errorDetails"] == {"retryIndex": 0, "retryBackoffIntervalSeconds": 3}, tested
+
 absent = machine + "x"
 refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{absent}'", states.start_execution, stateMachineArn=absent)
 refused("StateMachineAlreadyExists", machine, states.create_state_machine, name="tour", definition=PASS, roleArn=ROLE)

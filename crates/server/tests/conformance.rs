@@ -25,6 +25,7 @@ const FAMILIES: &[&str] = &[
     "api_validation",
     "api_variable_references",
     "api_versioning",
+    "test_state",
 ];
 
 /// Members that AWS has added to its answers since the recordings were made.
@@ -48,7 +49,7 @@ async fn recorded_api_exchanges() {
         return;
     }
     let mut failures = String::new();
-    let probe = Arc::new(Home::new());
+    let probe = Arc::new(Home::of_account("111111111111"));
     for family in FAMILIES {
         let (mut passed, mut open) = (0, BTreeMap::<String, usize>::new());
         let cases = cases(&root.join(family));
@@ -88,8 +89,33 @@ fn cases(family: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// A state tested by itself. A mock stands for whatever service the case may need otherwise.
+async fn test_state(home: &Home, case: &Value) -> Outcome {
+    let is_alone = case["params"]["mock"].is_object() || case["expected"]["exception"].is_object();
+    if !is_alone && list(&case["requires"]).any(|service| service == "lambda") {
+        return Outcome::Open("needs lambda".into());
+    }
+    let mut replay = Replay::new(case);
+    let definition = match &case["definition"] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut input = replay.fill(&case["params"], &[]);
+    input["definition"] = replay.fill_text(&definition).into();
+    if let Some(text) = case["input_text"].as_str() {
+        input["input"] = replay.fill_text(text).into();
+    }
+    match replay.compare(&case["expected"], &home.call("TestState", input).await) {
+        Ok(()) => Outcome::Passed,
+        Err(reason) => Outcome::Failed(reason),
+    }
+}
+
 /// `probe` only tells which operations are there, so that no data directory is made for a case that cannot run.
 async fn replay(probe: &Home, case: &Value) -> Outcome {
+    if case["kind"] == "test_state" {
+        return test_state(probe, case).await;
+    }
     let elsewhere = |service: &&str| !SERVED.contains(service);
     let requires: Vec<&str> = list(&case["requires"]).filter_map(Value::as_str).filter(elsewhere).collect();
     if !requires.is_empty() {
@@ -176,9 +202,10 @@ struct Replay {
 
 impl Replay {
     fn new(case: &Value) -> Replay {
-        let sent = case["steps"].as_array().map_or_else(String::new, |steps| {
-            steps.iter().map(|s| s["params"].to_string()).collect::<String>()
-        });
+        let mut sent = case["params"].to_string();
+        for step in list(&case["steps"]) {
+            sent.push_str(&step["params"].to_string());
+        }
         let mut engine_chosen = Vec::new();
         let mut given: Vec<(String, String)> =
             vec![("<partition>".into(), "aws".into()), ("<region>".into(), "us-east-1".into())];
@@ -305,6 +332,11 @@ impl Replay {
         let _ = write!(pattern, "{}$", regex::escape(&expected[rest..]));
         let pattern = Regex::new(&pattern).expect("is a pattern");
         let Some(found) = pattern.captures(actual) else {
+            // The services write JSON with other blanks than we do.
+            let both = [expected.as_str(), actual].map(serde_json::from_str::<Value>);
+            if let [Ok(expected @ (Value::Array(_) | Value::Object(_))), Ok(actual)] = both {
+                return self.matches(&expected, &actual, path);
+            }
             return Err(format!("{path}: {expected:.300} expected, {actual:.300} found"));
         };
         for (name, value) in names.into_iter().zip(found.iter().skip(1).flatten()) {

@@ -433,7 +433,7 @@ async fn errors_carry_their_namespace() {
         ("AWSStepFunctions.DescribeExecution", "{}", "com.amazon.coral.validate#ValidationException"),
         ("AWSStepFunctions.DescribeExecution", r#"{"executionArn":5}"#, "SerializationException"),
         ("AWSStepFunctions.Nothing", "{}", "UnknownOperationException"),
-        ("AWSStepFunctions.TestState", "{}", "UnsupportedOperationException"),
+        ("AWSStepFunctions.RedriveExecution", "{}", "UnsupportedOperationException"),
     ] {
         let answer = server.call(target, body).await;
         assert_eq!(
@@ -581,4 +581,93 @@ async fn executions_remember_the_version_and_the_alias_that_started_them() {
         home.ok("ListExecutions", json!({"stateMachineArn": alias, "statusFilter": "SUCCEEDED"})).await;
     assert_eq!(executions(&listed), started[2..]);
     assert_eq!(listed["executions"][0]["stateMachineAliasArn"], alias);
+}
+
+fn state_under_test(definition: &Value, more: Value) -> Value {
+    let mut input = more;
+    input["definition"] = definition.to_string().into();
+    input
+}
+
+/// A state's definition, the other members of the request, and the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn states_are_tested_by_themselves() {
+    let home = Home::new();
+    let echo = json!({
+        "Type": "Task", "Resource": arn("x").replace(":states:", ":lambda:").replace(":x", ":function:f"),
+        "ResultPath": "$.r", "Next": "N",
+    });
+    let wait = json!({"Type": "Wait", "SecondsPath": "$.s", "End": true});
+    let select = json!({
+        "Type": "Map", "ItemsPath": "$.items", "ItemSelector": {"v.$": "$$.Map.Item.Value", "a.$": "$.a"},
+        "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}, "End": true,
+    });
+    let assign = json!({"Type": "Pass", "Assign": {"x.$": "$.a", "y": 2}, "Next": "N"});
+    let cases = [
+        // A task without a mock is really called.
+        (
+            &echo,
+            json!({"input": r#"{"a":1}"#, "roleArn": ROLE}),
+            json!({"status": "SUCCEEDED", "output": r#"{"a":1,"r":{"a":1}}"#, "nextState": "N"}),
+        ),
+        (&wait, json!({"input": r#"{"s":0}"#}), json!({"status": "SUCCEEDED", "output": r#"{"s":0}"#})),
+        (
+            &wait,
+            json!({"input": r#"{"s":"x"}"#}),
+            json!({
+                "status": "FAILED", "error": "States.Runtime",
+                "cause": "An error occurred while executing the state 'StateName' (entered at the event id #0). The SecondsPath parameter cannot be parsed as a long value: $.s == x",
+            }),
+        ),
+        (
+            &select,
+            json!({"input": r#"{"items":[1,2],"a":3}"#, "inspectionLevel": "DEBUG", "mock": {"result": "[4,5]"}}),
+            json!({
+                "status": "SUCCEEDED", "output": "[4,5]",
+                "inspectionData": {
+                    "input": r#"{"items":[1,2],"a":3}"#, "afterInputPath": r#"{"items":[1,2],"a":3}"#,
+                    "afterItemsPath": "[1,2]", "afterItemSelector": r#"[{"v":1,"a":3},{"v":2,"a":3}]"#,
+                    "maxConcurrency": 0, "afterResultSelector": "[4,5]", "afterResultPath": "[4,5]",
+                },
+            }),
+        ),
+        (
+            &assign,
+            json!({"input": r#"{"a":1}"#, "inspectionLevel": "DEBUG", "variables": r#"{"y":1,"z":0}"#}),
+            json!({
+                "status": "SUCCEEDED", "output": r#"{"a":1}"#, "nextState": "N",
+                "inspectionData": {
+                    "input": r#"{"a":1}"#, "afterInputPath": r#"{"a":1}"#, "afterParameters": r#"{"a":1}"#,
+                    "afterResultSelector": r#"{"a":1}"#, "afterResultPath": r#"{"a":1}"#,
+                    "variables": r#"{"y":2,"z":0,"x":1}"#,
+                },
+            }),
+        ),
+    ];
+    for (definition, more, expected) in cases {
+        let answer = home.ok("TestState", state_under_test(definition, more.clone())).await;
+        assert_eq!(answer, expected, "{definition} {more}");
+    }
+    for (more, expected) in [
+        (json!({"mock": {"result": "{"}}), "ValidationException: Mocked result must be valid JSON"),
+        (
+            json!({"mock": {"result": "{}"}, "context": r#"{"Map": {}}"#}),
+            "ValidationException: Invalid Context object provided: 'Map' field is not supported when mocking a Context object",
+        ),
+        (
+            json!({"mock": {"result": "{}"}, "context": r#"{"Execution": {"Id": 5}}"#}),
+            "ValidationException: Invalid Context object provided: Execution.Id must be a string",
+        ),
+        (
+            json!({"mock": {"result": "{}"}, "context": r#"{"Task": {"Token": "t"}}"#}),
+            "ValidationException: Invalid Context object provided: Context object contains 'Task' when state is not a Task state with a '.sync' or '.waitForTaskToken' service integration pattern",
+        ),
+        (json!({"input": "{"}), "ValidationException: RoleArn must be specified when testing a Task state"),
+        (json!({"stateName": "S"}), "InvalidDefinition: "),
+        (json!({"roleArn": "r"}), "InvalidArn: Invalid Arn: 'Invalid ARN prefix: r'"),
+    ] {
+        let refusal =
+            home.call("TestState", state_under_test(&echo, more.clone())).await.expect_err(expected);
+        assert!(refusal.starts_with(expected), "{more}: {refusal}");
+    }
 }

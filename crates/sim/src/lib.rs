@@ -15,6 +15,7 @@ pub mod house;
 pub mod log;
 pub mod machines;
 pub mod random;
+pub mod scenario;
 pub mod script;
 pub mod shadow;
 mod simulation;

@@ -3,9 +3,6 @@
 //! A generated machine only ever goes forward, so it ends whatever its tasks answer; the loops are hand-picked.
 
 use std::fmt::Write as _;
-use std::sync::LazyLock;
-
-use stepwell_asl::{MachineType, compile_as};
 
 use crate::random::Random;
 
@@ -50,6 +47,14 @@ const PICKED: &[&str] = &[
         "Job":{"Type":"Task","Resource":"arn:aws:states:::glue:startJobRun.sync","Parameters":{"JobName":"j"},"TimeoutSeconds":900,
             "Retry":[{"ErrorEquals":["States.ALL"],"MaxAttempts":1}],"Catch":[{"ErrorEquals":["States.ALL"],"Next":"Done"}],"Next":"Done"},
         "Done":{"Type":"Succeed"}}}"#,
+    // A Map Run: an execution of its own for every item.
+    r#"{"StartAt":"Items","States":{"Items":{"Type":"Pass","Result":{"list":[1,2,3,4,5]},"Next":"All"},
+        "All":{"Type":"Map","ItemsPath":"$.list","MaxConcurrency":3,"ToleratedFailureCount":1,
+            "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"StartAt":"Rest","States":{
+                "Rest":{"Type":"Wait","Seconds":20,"Next":"Ask"},
+                "Ask":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","End":true}}},
+            "Catch":[{"ErrorEquals":["States.ALL"],"Next":"After"}],"Next":"After"},
+        "After":{"Type":"Wait","Seconds":500,"End":true}}}"#,
     // Waits until a time of its input.
     r#"{"StartAt":"W","States":{"W":{"Type":"Wait","SecondsPath":"$.n","Next":"T"},
         "T":{"Type":"Wait","Timestamp":"2001-09-09T02:00:00Z","End":true}}}"#,
@@ -69,12 +74,6 @@ pub fn picked(random: &mut Random) -> &'static str {
 pub fn all_picked() -> &'static [&'static str] {
     PICKED
 }
-
-/// Whether the language as built has Parallel and Map.
-static HAS_CONTAINERS: LazyLock<bool> = LazyLock::new(|| {
-    let text = r#"{"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemProcessor":{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}}}}"#;
-    compile_as(text, MachineType::Standard).is_ok()
-});
 
 /// The text of a random, valid machine.
 pub fn generated(random: &mut Random) -> String {
@@ -111,7 +110,7 @@ impl Generator<'_> {
             Some(next) => format!(r#""Next":"{next}""#),
             None => r#""End":true"#.to_owned(),
         };
-        let containers = if *HAS_CONTAINERS && depth < 2 { 2 } else { 0 };
+        let containers = if depth < 2 { 2 } else { 0 };
         let choice = if later.is_empty() { 0 } else { 3 };
         let last = if later.is_empty() { 1 } else { 0 };
         match self.random.weighted(&[3, 7, choice, 3, last, last, containers, containers]) {
@@ -242,8 +241,14 @@ impl Generator<'_> {
         let concurrency = self.random.below(3);
         // `$.list` is not always there, nor a list: such a Map fails.
         let items = self.random.pick(&[r#","ItemsPath":"$.list""#, r#","ItemsPath":"$.passed.list""#, ""]);
+        // Items that become executions of their own; at the top only, so that there are not too many.
+        let mode = if depth == 0 && self.random.one_in(3) {
+            r#""ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},"#
+        } else {
+            ""
+        };
         let mut text = format!(
-            r#""Type":"Map","ItemProcessor":{{{processor}}},"MaxConcurrency":{concurrency}{items},{transition}"#
+            r#""Type":"Map","ItemProcessor":{{{mode}{processor}}},"MaxConcurrency":{concurrency}{items},{transition}"#
         );
         self.handlers(&mut text, later, depth);
         text
@@ -252,6 +257,8 @@ impl Generator<'_> {
 
 #[cfg(test)]
 mod tests {
+    use stepwell_asl::{MachineType, compile_as};
+
     use super::*;
 
     #[test]

@@ -2,8 +2,9 @@
 //! twice.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{IntegrationPattern, ResourceKind};
 use stepwell_aws::BoxFuture;
 use stepwell_integrations::{Progress, TaskOutcome, TaskRequest, TaskRunner};
@@ -149,5 +150,8 @@ impl TaskRunner for Script {
     }
 }
 
-/// The scripted world as the engine holds it.
-pub type SharedScript = Arc<Script>;
+/// What the script says, which is JSON.
+#[must_use]
+pub fn payload(text: &str) -> Payload {
+    Payload::parse(text).expect("what the script says is JSON")
+}

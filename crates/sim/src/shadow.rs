@@ -13,7 +13,7 @@ use stepwell_interpreter::{
     EventDetails, Execution, ExecutionStatus, HistoryEvent, PrivateRecord, Record, ScheduledResource,
     StateType, TaskToken, ThreadId,
 };
-use stepwell_store::{ExecutionKey, Executions};
+use stepwell_store::{ExecutionKey, Executions, Parked};
 
 use crate::facts::Fact;
 
@@ -130,8 +130,12 @@ impl Shadows {
         self.by_key.iter().map(|(key, shadow)| (*key, shadow))
     }
 
-    /// Compares those in memory with their shadows, and that none is missing.
-    pub fn compare(&mut self, live: &[(ExecutionKey, &Execution)]) -> Result<(), String> {
+    /// Compares those in memory with their shadows; the others that run must be parked with the right timer.
+    pub fn compare(
+        &mut self,
+        live: &[(ExecutionKey, &Execution)],
+        open: &BTreeMap<ExecutionKey, Option<Parked>>,
+    ) -> Result<(), String> {
         for (key, execution) in live {
             let shadow = self.by_key.get_mut(key).ok_or_else(|| format!("{key:?} lives and is not stored"))?;
             if shadow.compared == Some(execution.next_batch()) {
@@ -143,10 +147,21 @@ impl Shadows {
                 return Err(format!("{key:?} differs from what is stored\nlive:   {live}\nstored: {stored}"));
             }
         }
-        let running = self.by_key.values().filter(|s| s.execution.status() == ExecutionStatus::Running);
-        let running = running.count();
-        if running != live.len() {
-            return Err(format!("{} executions live, {running} are stored as running", live.len()));
+        for (key, shadow) in &self.by_key {
+            let runs = shadow.execution.status() == ExecutionStatus::Running;
+            let lives = live.iter().any(|(live, _)| live == key);
+            let due_ms = shadow.execution.next_due_ms();
+            let fits = match open.get(key) {
+                None => !runs && !lives,
+                Some(None) => runs && lives,
+                Some(Some(parked)) => runs && parked.due_ms == due_ms,
+            };
+            if !fits {
+                let listed = open.get(key);
+                return Err(format!(
+                    "{key:?} is listed as open with {listed:?}; runs: {runs}, in memory: {lives}, due at {due_ms:?}"
+                ));
+            }
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::house::{House, SimulatedClock, furnish, redefine};
 use crate::log::Log;
 use crate::machines::{ACTIVITIES, CIRCLES, generated, picked};
 use crate::random::Random;
-use crate::script::Script;
+use crate::script::{Script, payload};
 use crate::shadow::Shadows;
 use crate::{Options, Ran};
 
@@ -589,9 +589,22 @@ impl Simulation {
         let house = self.house.as_ref().expect("a life is under way");
         let mut live: Vec<_> = house.shards.iter().flat_map(|shard| shard.executions()).collect();
         live.sort_by_key(|(key, _)| *key);
-        self.shadows.compare(&live)?;
+        let open = house.executions.running().collect::<Result<BTreeMap<_, _>, _>>();
+        self.shadows.compare(&live, &open.map_err(|e| e.to_string())?)?;
         let script = self.script.lock();
+        let running = self.shadows.iter().filter(|(_, s)| s.execution.status() == ExecutionStatus::Running);
+        let running: std::collections::BTreeSet<_> =
+            running.map(|(_, shadow)| shadow.execution.info().execution_arn.clone()).collect();
+        // A parked child hears that it is given up when it comes back; after a crash it may not have.
+        let in_memory: std::collections::BTreeSet<_> = live.iter().map(|(key, _)| *key).collect();
         for (key, shadow) in self.shadows.iter() {
+            let info = shadow.execution.info();
+            if in_memory.contains(&key)
+                && let Some(child_of) = &info.child_of
+                && !running.contains(&child_of.execution_arn)
+            {
+                return Err(format!("{} goes on although its Map Run is over", info.execution_arn));
+            }
             let row = house.executions.row(key).map_err(|e| e.to_string())?.ok_or("a row is missing")?;
             if row.status() != shadow.execution.status() {
                 return Err(format!("{key:?} is listed as {:?}: {:?}", row.status(), shadow.execution));
@@ -669,7 +682,12 @@ impl Simulation {
             return Err("an execution that has ended is listed as open".into());
         }
         let mut listed = 0;
-        for machine in &self.machines {
+        let of_child = |shadow: &crate::shadow::Shadow| {
+            shadow.execution.info().child_of.as_ref().map(|child_of| child_of.map_run_arn.clone())
+        };
+        let map_runs: std::collections::BTreeSet<Arc<str>> =
+            self.shadows.iter().filter_map(|(_, shadow)| of_child(shadow)).collect();
+        for machine in self.machines.iter().chain(&map_runs) {
             let mut statuses = 0;
             for status in ExecutionStatus::ALL {
                 statuses += house.engine.list_executions(machine, Some(status), None, 1000).map_err(broken)?.rows.len();
@@ -715,10 +733,6 @@ impl Simulation {
         }
         Ok(())
     }
-}
-
-fn payload(text: &str) -> Payload {
-    Payload::parse(text).expect("what the script says is JSON")
 }
 
 fn failed(error: &str) -> TaskOutcome {

@@ -1,5 +1,5 @@
-//! Runs seeds. `STEPWELL_SIM_SEED` names one, `STEPWELL_SIM_SEEDS` says how many from a fixed one on,
-//! `STEPWELL_SIM_STEPS` how long each is, `STEPWELL_SIM_LOG=1` shows all that happens.
+//! Runs seeds. `STEPWELL_SIM_SEED` names one, `STEPWELL_SIM_SEEDS` says how many from `STEPWELL_SIM_FROM`
+//! on, `STEPWELL_SIM_STEPS` how long each is, `STEPWELL_SIM_LOG=1` shows all that happens.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -31,15 +31,19 @@ fn no_seed_breaks_an_invariant() {
         return;
     }
     let seeds = number("STEPWELL_SIM_SEEDS").unwrap_or(SEEDS);
+    let from = number("STEPWELL_SIM_FROM").unwrap_or(0);
     let next = AtomicU64::new(0);
     let work = || {
         let mut sum = Ran::default();
         loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds {
+            let nth = next.fetch_add(1, Ordering::Relaxed);
+            if nth >= seeds {
                 return sum;
             }
-            match run(seed, &options) {
+            if nth > 0 && nth % 10_000 == 0 {
+                eprintln!("{nth} seeds");
+            }
+            match run(from + nth, &options) {
                 Ok(ran) => sum = add(sum, ran),
                 Err(failure) => panic!("{failure}"),
             }
@@ -54,7 +58,7 @@ fn no_seed_breaks_an_invariant() {
             Err(panic) => std::panic::resume_unwind(panic),
         })
     });
-    eprintln!("{seeds} seeds: {sum:?}");
+    eprintln!("{seeds} seeds from {from} on: {sum:?}");
     // A simulation in which nothing happens would find nothing.
     if seeds >= 100 {
         assert!(sum.executions > 100 && sum.crashes > 100 && sum.stopped > 10 && sum.tokens > 10, "{sum:?}");

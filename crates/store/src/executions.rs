@@ -6,6 +6,7 @@
 //! | `executions.rows` | execution key | [`ExecutionRow`] |
 //! | `executions.arns` | execution ARN | execution key |
 //! | `executions.open` | execution key | only while it runs: empty, or when it is due if it is parked |
+//! | `executions.orphans` | execution ARN | empty; a child execution that is to be stopped, until it has ended |
 //! | `executions.list` | ARN of machine, version or alias, 0, status or 0, time (newest first), execution key | empty |
 
 use std::collections::HashMap;
@@ -111,6 +112,7 @@ pub struct Executions {
     rows: Keyspace,
     arns: Keyspace,
     open: Keyspace,
+    orphans: Keyspace,
     list: Keyspace,
     next_key: Arc<AtomicU64>,
 }
@@ -129,6 +131,7 @@ impl Executions {
             rows,
             arns: store.keyspace("executions.arns")?,
             open: store.keyspace("executions.open")?,
+            orphans: store.keyspace("executions.orphans")?,
             list: store.keyspace("executions.list")?,
             next_key: Arc::new(AtomicU64::new(next_key)),
         })
@@ -165,6 +168,9 @@ impl Executions {
             }
         }
         batch.delete(&self.open, key.0.to_be_bytes());
+        if row.info.child_of.is_some() {
+            self.delete_orphan(batch, &row.info.execution_arn);
+        }
         batch.put(&self.rows, key.0.to_be_bytes(), encode_row(row));
         self.put_listed(batch, key, row);
     }
@@ -200,6 +206,25 @@ impl Executions {
     /// Takes [`Executions::put_parked`] back.
     pub fn put_unparked(&self, batch: &mut WriteBatch, key: ExecutionKey) {
         batch.put(&self.open, key.0.to_be_bytes(), []);
+    }
+
+    /// Notes that a child execution is to be stopped; its end takes the note away.
+    pub fn put_orphan(&self, batch: &mut WriteBatch, execution_arn: &str) {
+        batch.put(&self.orphans, execution_arn.as_bytes(), []);
+    }
+
+    /// Takes [`Executions::put_orphan`] back.
+    pub fn delete_orphan(&self, batch: &mut WriteBatch, execution_arn: &str) {
+        batch.delete(&self.orphans, execution_arn.as_bytes());
+    }
+
+    /// The child executions that are still to be stopped.
+    pub fn orphans(&self) -> impl Iterator<Item = Result<Arc<str>, ReadError>> + use<> {
+        self.orphans.prefix(&[]).map(|pair| {
+            let (arn, _) = pair?;
+            let arn = std::str::from_utf8(&arn).map_err(|_| Malformed("an ARN is not UTF-8"));
+            arn.map(Arc::from).map_err(|e| corrupt("executions.orphans", &e))
+        })
     }
 
     /// All executions that run, in the order of their starts, and which of them are parked.

@@ -5,7 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::{LogFormat, ServeArgs, SystemArgs};
 use crate::outcome::{CommandError, CommandResult, Outcome};
 use crate::system::{System, SystemError, SystemOptions, default_cache_dir};
-use crate::terminal::Terminal;
+use crate::terminal::{LogWriter, Terminal};
 
 /// How often the system is asked whether it still works.
 const HEALTH_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -121,7 +121,7 @@ pub(super) fn start_log(filter: &str, format: LogFormat, colours: bool) -> Resul
             .hint("a level such as debug, or a filter such as info,stepwell_lambda=debug")
     })?;
     let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| LogWriter).with_ansi(colours);
     let started = match format {
         LogFormat::Text => builder.with_target(false).try_init(),
         LogFormat::Json => builder.json().try_init(),

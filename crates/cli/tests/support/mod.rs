@@ -32,7 +32,7 @@ pub(crate) fn stepwell(arguments: &[&str]) -> Command {
     let mut command = Command::new(STEPWELL);
     command.args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars() {
-        if name.starts_with("AWS_") || name.starts_with("STEPWELL_") {
+        if name.starts_with("AWS_") || name.starts_with("STEPWELL_") || name == "PYTHONPATH" {
             command.env_remove(name);
         }
     }
@@ -56,9 +56,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one on a free port and waits until it is ready.
     pub(crate) fn start(data_dir: &Path) -> Server {
+        Server::start_with(data_dir, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(data_dir: &Path, arguments: &[&str]) -> Server {
         let mut command = stepwell(&["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"]);
         let mut child = command
             .arg(data_dir)
+            .args(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

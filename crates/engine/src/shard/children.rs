@@ -22,6 +22,8 @@ impl Shard {
         }
         match self.surroundings.executions.find(&arn) {
             Ok(None) => self.begin_child(info, input, revision),
+            // It waits, out of memory.
+            Ok(Some((_, row))) if row.outcome.is_none() => {}
             Ok(Some((key, row))) => {
                 let output = row.outcome.as_ref().and_then(|o| o.output);
                 let output =
@@ -84,6 +86,20 @@ impl Shard {
         self.releases.push(Release::Route(execution_arn, message));
     }
 
+    /// The Map Run of a child execution is over: the child is stopped, wherever it is.
+    pub(super) fn stop_child(&mut self, execution_arn: &str) {
+        match self.running(execution_arn) {
+            Some(key) => self.command(key, Command::Stop { error: None, cause: None }),
+            // It has ended before, or was never started.
+            None => self.surroundings.executions.delete_orphan(&mut self.batch, execution_arn),
+        }
+    }
+
+    /// Asks, when the engine starts, for the stops that were decided and may not have been carried out.
+    pub(crate) fn recover_orphan(&mut self, execution_arn: Arc<str>) {
+        self.releases.push(Release::Message(Message::StopChild { execution_arn }));
+    }
+
     /// What an effect on child executions sends out.
     pub(super) fn child_effect(&mut self, revision: Option<Arc<MachineRevision>>, effect: Effect) {
         match (effect, revision) {
@@ -92,6 +108,8 @@ impl Shard {
                 self.releases.push(Release::Route(arn, Message::StartChild { child, revision }));
             }
             (Effect::StopChild { execution_arn }, _) => {
+                // With the batch that ends the Map Run: the request itself could be lost.
+                self.surroundings.executions.put_orphan(&mut self.batch, &execution_arn);
                 let message = Message::StopChild { execution_arn: execution_arn.clone() };
                 self.releases.push(Release::Route(execution_arn, message));
             }

@@ -63,6 +63,8 @@ impl Shard {
     /// Brings a parked execution back; says whether it runs.
     pub(super) fn load(&mut self, key: ExecutionKey) -> bool {
         match self.fold(key) {
+            // Its end is on its way to the disk; what the store still has is the past.
+            Ok(Some(live)) if self.closing.contains_key(&live.row.info.execution_arn) => false,
             Ok(Some(mut live)) => {
                 live.is_parked = true;
                 let due_ms = live.execution.next_due_ms();

@@ -1,6 +1,6 @@
 //! The row of each box when every arrow that closes no loop points down.
 
-use super::Request;
+use super::flat::Flat;
 
 /// Rows, counted from the top, and which arrows point up.
 pub(super) struct Ranks {
@@ -10,38 +10,38 @@ pub(super) struct Ranks {
 }
 
 impl Ranks {
-    pub(super) fn of(request: &Request) -> Ranks {
-        let back = back_edges(request);
-        let row_of = rows(request, &back);
+    pub(super) fn of(flat: &Flat) -> Ranks {
+        let back = back_edges(flat);
+        let row_of = rows(flat, &back);
         Ranks { row_of, back }
     }
 
     /// For each edge how many rows it passes.
-    pub(super) fn spans<'a>(&'a self, request: &'a Request) -> impl Iterator<Item = usize> + 'a {
-        request.edges.iter().map(|edge| self.row_of[edge.from].abs_diff(self.row_of[edge.to]))
+    pub(super) fn spans<'a>(&'a self, flat: &'a Flat) -> impl Iterator<Item = usize> + 'a {
+        flat.edges.iter().map(|edge| self.row_of[edge.from].abs_diff(self.row_of[edge.to]))
     }
 }
 
-fn outgoing(request: &Request) -> Vec<Vec<usize>> {
-    let mut outgoing = vec![Vec::new(); request.nodes.len()];
-    for (index, edge) in request.edges.iter().enumerate() {
+fn outgoing(flat: &Flat) -> Vec<Vec<usize>> {
+    let mut outgoing = vec![Vec::new(); flat.boxes.len()];
+    for (index, edge) in flat.edges.iter().enumerate() {
         outgoing[edge.from].push(index);
     }
     outgoing
 }
 
 /// Edges that lead to a box on the way to themselves, in a depth-first walk from the first box.
-fn back_edges(request: &Request) -> Vec<bool> {
+fn back_edges(flat: &Flat) -> Vec<bool> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         New,
         OnTheWay,
         Done,
     }
-    let outgoing = outgoing(request);
-    let mut marks = vec![Mark::New; request.nodes.len()];
-    let mut back = vec![false; request.edges.len()];
-    for root in 0..request.nodes.len() {
+    let outgoing = outgoing(flat);
+    let mut marks = vec![Mark::New; flat.boxes.len()];
+    let mut back = vec![false; flat.edges.len()];
+    for root in 0..flat.boxes.len() {
         if marks[root] != Mark::New {
             continue;
         }
@@ -54,7 +54,7 @@ fn back_edges(request: &Request) -> Vec<bool> {
                 continue;
             };
             *position += 1;
-            let to = request.edges[edge].to;
+            let to = flat.edges[edge].to;
             match marks[to] {
                 Mark::New => {
                     marks[to] = Mark::OnTheWay;
@@ -69,22 +69,22 @@ fn back_edges(request: &Request) -> Vec<bool> {
 }
 
 /// The longest way to each box along edges that point down.
-fn rows(request: &Request, back: &[bool]) -> Vec<usize> {
-    let outgoing = outgoing(request);
-    let mut waits_for = vec![0_usize; request.nodes.len()];
-    for (edge, back) in request.edges.iter().zip(back) {
+fn rows(flat: &Flat, back: &[bool]) -> Vec<usize> {
+    let outgoing = outgoing(flat);
+    let mut waits_for = vec![0_usize; flat.boxes.len()];
+    for (edge, back) in flat.edges.iter().zip(back) {
         if !back {
             waits_for[edge.to] += 1;
         }
     }
-    let mut rows = vec![0; request.nodes.len()];
-    let mut ready: Vec<usize> = (0..request.nodes.len()).filter(|node| waits_for[*node] == 0).collect();
+    let mut rows = vec![0; flat.boxes.len()];
+    let mut ready: Vec<usize> = (0..flat.boxes.len()).filter(|node| waits_for[*node] == 0).collect();
     while let Some(node) = ready.pop() {
         for &index in &outgoing[node] {
             if back[index] {
                 continue;
             }
-            let to = request.edges[index].to;
+            let to = flat.edges[index].to;
             rows[to] = rows[to].max(rows[node] + 1);
             waits_for[to] -= 1;
             if waits_for[to] == 0 {

@@ -26,6 +26,8 @@ const TEXT_MAX: f64 = 214.0;
 const BOLD: f64 = 1.12;
 /// Size of the start and end markers.
 const MARKER: Size = Size { width: 64.0, height: 30.0 };
+/// Size of the dot where a frame is left.
+const EXIT: Size = Size { width: 11.0, height: 11.0 };
 /// Names have at most 80 characters, and five lines hold the widest of them.
 const NAME_LINES_MAX: usize = 8;
 
@@ -38,8 +40,10 @@ pub(super) struct Card {
 
 impl Card {
     pub(super) fn of(node: &Node) -> Card {
-        let NodeKind::State(kind) = node.kind else {
-            return Card { size: MARKER, name: vec![node.name.clone()], detail: String::new() };
+        let kind = match node.kind {
+            NodeKind::State(kind) => kind,
+            NodeKind::Start | NodeKind::End => return Card::marker(MARKER, vec![node.name.clone()]),
+            NodeKind::Exit => return Card::marker(EXIT, Vec::new()),
         };
         let name = wrap(&node.name, TEXT_MAX / NAME_SIZE / BOLD, NAME_LINES_MAX);
         let detail = if node.detail.is_empty() { style::type_name(kind) } else { &node.detail };
@@ -59,6 +63,10 @@ impl Card {
         Card { size, name, detail }
     }
 
+    fn marker(size: Size, name: Vec<String>) -> Card {
+        Card { size, name, detail: String::new() }
+    }
+
     pub(super) fn draw(
         &self,
         out: &mut String,
@@ -69,6 +77,7 @@ impl Card {
     ) {
         match node.kind {
             NodeKind::Start | NodeKind::End => self.draw_marker(out, at),
+            NodeKind::Exit => self.draw_exit(out, at, pale),
             NodeKind::State(_) => self.draw_state(out, node, at, status, pale),
         }
     }
@@ -87,6 +96,12 @@ impl Card {
             number(self.size.height / 2.0 + NAME_SIZE * 0.33),
             escape_xml(&self.name.concat())
         );
+    }
+
+    fn draw_exit(&self, out: &mut String, at: Point, pale: bool) {
+        let class = if pale { "exit pale" } else { "exit" };
+        let (x, y, r) = (number(at.x), number(at.y), number(self.size.width / 2.0));
+        let _ = writeln!(out, r#"<circle class="{class}" cx="{x}" cy="{y}" r="{r}"/>"#);
     }
 
     fn draw_state(&self, out: &mut String, node: &Node, at: Point, status: Option<StateStatus>, pale: bool) {

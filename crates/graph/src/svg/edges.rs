@@ -42,11 +42,13 @@ impl Label {
         Size { width: widest + 2.0 * PADDING, height: LINE * self.lines.len() as f64 + PADDING }
     }
 
-    pub(super) fn draw(&self, out: &mut String, edge: &Edge, middle: Point) {
+    /// `depth` is the number of frames around the arrow, which tells the ground that the label lies on.
+    pub(super) fn draw(&self, out: &mut String, edge: &Edge, middle: Point, depth: usize) {
+        let class = if depth % 2 == 1 { "label odd" } else { "label" };
         let Size { width: w, height: h } = self.size();
         let _ = write!(
             out,
-            r#"<g class="label"><title>{}</title><rect x="{}" y="{}" width="{}" height="{}" rx="3"/>"#,
+            r#"<g class="{class}"><title>{}</title><rect x="{}" y="{}" width="{}" height="{}" rx="3"/>"#,
             escape_xml(&edge.labels.join("; ")),
             number(middle.x - w / 2.0),
             number(middle.y - h / 2.0),

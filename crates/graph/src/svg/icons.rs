@@ -29,6 +29,10 @@ pub(super) fn path(kind: StateType) -> &'static str {
         StateType::Pass => "M4 12h15M13.5 6.5 19 12l-5.5 5.5",
         // A check mark.
         StateType::Succeed => "M5 12.5l4.7 4.7L19 7.5",
+        // One way becomes three at once.
+        StateType::Parallel => "M12 3v5M5 13V8h14v5M12 8v5M5 13v7M12 13v7M19 13v7",
+        // Sheets behind each other.
+        StateType::Map => "M4 10h11v10H4zM8 10V6.5h10.5V17H15M11.5 6.5V3H21v10h-2.5",
         // A cross.
         StateType::Fail => "M6.5 6.5l11 11M17.5 6.5l-11 11",
     }

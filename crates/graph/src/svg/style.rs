@@ -28,7 +28,7 @@ const SCHEMES: [Scheme; 2] = [
         detail: "#5f6b7a",
         edge: "#7d8998",
         catch: "#b4540a",
-        cluster: "#f6f7f9",
+        frames: ["#f4f6f9", "#ffffff"],
         marker: "#f2f3f5",
         tints: ["#eef3fb", "#e3effd", "#e6f4e1", "#fdf1dd", "#fdeae6"],
         strokes: ["#7d8998", "#0972d3", "#2e8113", "#c26a00", "#d13212"],
@@ -42,7 +42,7 @@ const SCHEMES: [Scheme; 2] = [
         detail: "#b4bccb",
         edge: "#8d99a8",
         catch: "#f89256",
-        cluster: "#1b2430",
+        frames: ["#1d2734", "#161d26"],
         marker: "#2a3747",
         tints: ["#2b3645", "#12375c", "#1c3b1a", "#453216", "#4a1f1a"],
         strokes: ["#8d99a8", "#539fe5", "#6bc46d", "#f2a33a", "#ff7a66"],
@@ -58,7 +58,8 @@ struct Scheme {
     detail: &'static str,
     edge: &'static str,
     catch: &'static str,
-    cluster: &'static str,
+    /// Grounds of the outermost frames and all odd ones, and of those inside of them.
+    frames: [&'static str; 2],
     marker: &'static str,
     /// Ground and border of a state by its status, in the order of [`STATUSES`].
     tints: [&'static str; 5],
@@ -73,7 +74,7 @@ const STATUSES: [StateStatus; 5] = [
     StateStatus::Failed,
 ];
 
-const TYPES: [StateType; 11] = [
+const TYPES: [StateType; 13] = [
     StateType::Pass,
     StateType::Lambda,
     StateType::Database,
@@ -85,6 +86,8 @@ const TYPES: [StateType; 11] = [
     StateType::Wait,
     StateType::Succeed,
     StateType::Fail,
+    StateType::Parallel,
+    StateType::Map,
 ];
 
 /// The style sheet and the ends of arrows.
@@ -100,12 +103,12 @@ pub(super) fn write(out: &mut String) {
         ("detail", "font-size:11px"),
         ("marker text", "font-size:13px;text-anchor:middle"),
         ("label text", "font-size:11.5px;text-anchor:middle"),
-        ("cluster text", "font-size:11.5px;font-weight:600"),
         ("legend text", "font-size:11.5px"),
         ("card", "stroke-width:1.2"),
         ("edge", "fill:none;stroke-width:1.5;marker-end:url(#stepwell-arrow)"),
         ("edge.catch", "stroke-dasharray:5 4;marker-end:url(#stepwell-arrow-catch)"),
-        ("cluster rect", "stroke-dasharray:4 3"),
+        ("edge.joining", "marker-end:none"),
+        ("frame", "stroke-width:1.2"),
         ("sign", "fill:none;stroke:#fff;stroke-width:1.9;stroke-linecap:round;stroke-linejoin:round"),
         ("pale", "opacity:.55"),
         ("badge path", "fill:none;stroke:#fff;stroke-width:1.8;stroke-linecap:round;stroke-linejoin:round"),
@@ -149,8 +152,10 @@ fn write_scheme(out: &mut String, scheme: &Scheme, root: &str) {
         ("label rect", format!("fill:{}", scheme.ground)),
         ("label text", format!("fill:{}", scheme.detail)),
         ("legend text", format!("fill:{}", scheme.detail)),
-        ("cluster rect", format!("fill:{};stroke:{}", scheme.cluster, scheme.border)),
-        ("cluster text", format!("fill:{}", scheme.detail)),
+        ("label.odd rect", format!("fill:{}", scheme.frames[0])),
+        ("odd .frame", format!("fill:{};stroke:{}", scheme.frames[0], scheme.border)),
+        ("even .frame", format!("fill:{};stroke:{}", scheme.frames[1], scheme.border)),
+        ("exit", format!("fill:{}", scheme.edge)),
         ("marker rect", format!("fill:{};stroke:{}", scheme.marker, scheme.border)),
         ("marker text", format!("fill:{}", scheme.detail)),
     ] {
@@ -160,6 +165,7 @@ fn write_scheme(out: &mut String, scheme: &Scheme, root: &str) {
         let class = status_class(*status);
         let _ = writeln!(out, "{root} .{class} .card{{fill:{tint};stroke:{stroke};stroke-width:2}}");
         let _ = writeln!(out, "{root} .{class} circle{{fill:{stroke}}}");
+        let _ = writeln!(out, "{root} .{class} .frame{{stroke:{stroke};stroke-width:2}}");
     }
 }
 
@@ -177,6 +183,8 @@ pub(super) fn type_class(kind: StateType) -> &'static str {
         StateType::Wait => "wait",
         StateType::Succeed => "succeed",
         StateType::Fail => "fail",
+        StateType::Parallel => "parallel",
+        StateType::Map => "map",
     }
 }
 
@@ -188,6 +196,8 @@ pub(super) fn type_name(kind: StateType) -> &'static str {
         StateType::Wait => "Wait",
         StateType::Succeed => "Succeed",
         StateType::Fail => "Fail",
+        StateType::Parallel => "Parallel",
+        StateType::Map => "Map",
         StateType::Lambda
         | StateType::Database
         | StateType::Messaging
@@ -209,6 +219,8 @@ fn color(kind: StateType) -> &'static str {
         StateType::Pass => "#5f6b7a",
         StateType::Succeed => "#1d8102",
         StateType::Fail => "#d13212",
+        StateType::Parallel => "#4b5bd6",
+        StateType::Map => "#0b7a75",
     }
 }
 

@@ -3,6 +3,7 @@
 //! The table of APIs is in [`crate::parameters`], the names of errors in [`crate::failure`]. Results have their
 //! members in alphabetical order, as AWS writes them.
 
+pub(crate) mod apigateway;
 pub(crate) mod aws_sdk;
 mod dynamodb;
 mod events;

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // Each test binary uses its part.
 
+pub(crate) mod server;
+
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{IntegrationPattern, Resource, ResourceKind};
 use stepwell_integrations::{Host, Progress, TaskRequest};

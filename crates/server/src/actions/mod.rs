@@ -29,6 +29,7 @@ mod send_task_success;
 mod start_execution;
 mod stop_execution;
 mod tag_resource;
+mod test_state;
 mod untag_resource;
 mod update_state_machine;
 mod update_state_machine_alias;
@@ -81,6 +82,7 @@ pub(crate) fn of(operation: &str) -> Option<Action> {
         "StartExecution" => |c, i| Box::pin(start_execution::run(c, i)),
         "StopExecution" => |c, i| Box::pin(stop_execution::run(c, i)),
         "TagResource" => |c, i| Box::pin(tag_resource::run(c, i)),
+        "TestState" => |c, i| Box::pin(test_state::run(c, i)),
         "UntagResource" => |c, i| Box::pin(untag_resource::run(c, i)),
         "UpdateStateMachine" => |c, i| Box::pin(update_state_machine::run(c, i)),
         "UpdateStateMachineAlias" => |c, i| Box::pin(update_state_machine_alias::run(c, i)),

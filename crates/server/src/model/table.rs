@@ -89,7 +89,10 @@ pub enum ShapeKind {
     /// Seconds since 1970.
     Timestamp,
     /// Base64 text.
-    Blob,
+    Blob {
+        /// How many bytes.
+        size: Bounds,
+    },
 }
 
 /// A member of a structure.
@@ -212,7 +215,7 @@ fn parse_shape(line: &[&str], shapes: &HashMap<String, ShapeId>) -> Result<Shape
         "float" | "double" => ShapeKind::Float { range: bounds(line)? },
         "boolean" => ShapeKind::Boolean,
         "timestamp" => ShapeKind::Timestamp,
-        "blob" => ShapeKind::Blob,
+        "blob" => ShapeKind::Blob { size: bounds(line)? },
         other => return Err(format!("unknown kind of fact {other}")),
     };
     Ok(Shape { name: field(line, 1)?.to_owned(), kind, sensitive })
@@ -276,6 +279,16 @@ mod tests {
         let ShapeKind::Structure(members) = &input.kind else { panic!("{input:?}") };
         let required: Vec<_> = members.iter().filter(|m| m.required).map(|m| m.name.as_str()).collect();
         assert_eq!(required, ["stateMachineArn"]);
+    }
+
+    #[test]
+    fn the_answers_of_other_services_read() {
+        let model = super::super::answers();
+        for operation in
+            ["lambda.Invoke", "dynamodb.GetItem", "sqs.SendMessage", "sns.Publish", "events.PutEvents"]
+        {
+            assert!(model.operation(operation).is_some_and(|o| o.output.is_some()), "{operation}");
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn readable(model: &Model, id: ShapeId, value: &Value) -> Result<(), Fault> {
         (ShapeKind::Map { value: of }, Value::Object(given)) => {
             given.values().try_for_each(|v| readable(model, *of, v))
         }
-        (ShapeKind::Text(_) | ShapeKind::Blob, Value::String(_)) => Ok(()),
+        (ShapeKind::Text(_) | ShapeKind::Blob { .. }, Value::String(_)) => Ok(()),
         (ShapeKind::Boolean, Value::Bool(_)) => Ok(()),
         (ShapeKind::Float { .. } | ShapeKind::Timestamp, Value::Number(_)) => Ok(()),
         (ShapeKind::Integer { bits, .. }, Value::Number(_)) => match integer(value) {
@@ -57,7 +57,7 @@ fn readable(model: &Model, id: ShapeId, value: &Value) -> Result<(), Fault> {
         (ShapeKind::Integer { .. }, _) => unreadable("Integer"),
         (ShapeKind::Float { .. }, _) => unreadable("Float"),
         (ShapeKind::Timestamp, _) => unreadable("Timestamp"),
-        (ShapeKind::Blob, _) => unreadable("ByteBuffer"),
+        (ShapeKind::Blob { .. }, _) => unreadable("ByteBuffer"),
     }
 }
 

@@ -45,7 +45,7 @@ fn check(model: &Model, id: ShapeId, value: &Value, path: &str, problems: &mut V
         (ShapeKind::Integer { .. }, Value::Number(number)) => number.is_i64(),
         (ShapeKind::Float { .. } | ShapeKind::Timestamp, Value::Number(_)) => true,
         (ShapeKind::Boolean, Value::Bool(_)) => true,
-        (ShapeKind::Blob, Value::String(_)) => true,
+        (ShapeKind::Blob { .. }, Value::String(_)) => true,
         _ => false,
     };
     if !fits {

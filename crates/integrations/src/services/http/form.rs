@@ -57,7 +57,7 @@ pub(super) fn pairs(name: &str, value: &Value, format: ArrayFormat, pairs_out: &
 }
 
 /// A text as it is, anything else as JSON; nothing for `null`.
-pub(super) fn scalar(value: &Value) -> String {
+pub(crate) fn scalar(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.to_string(),
@@ -66,7 +66,7 @@ pub(super) fn scalar(value: &Value) -> String {
 }
 
 /// `a=1&b=2`
-pub(super) fn encoded<'a>(pairs: impl IntoIterator<Item = &'a (String, String)>) -> String {
+pub(crate) fn encoded<'a>(pairs: impl IntoIterator<Item = &'a (String, String)>) -> String {
     let pairs = pairs.into_iter();
     let pairs: Vec<_> =
         pairs.map(|(name, value)| format!("{}={}", percent_encoded(name), percent_encoded(value))).collect();

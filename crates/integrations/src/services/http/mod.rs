@@ -5,7 +5,7 @@
 //! may have no certificate.
 
 mod authorize;
-mod form;
+pub(super) mod form;
 mod request;
 
 use std::time::Duration;
@@ -104,6 +104,6 @@ fn result(answer: &Answer) -> Option<Payload> {
     Some(Payload::from_value(Value::from(result)))
 }
 
-fn status_text(status: StatusCode) -> &'static str {
+pub(super) fn status_text(status: StatusCode) -> &'static str {
     status.canonical_reason().unwrap_or_default()
 }

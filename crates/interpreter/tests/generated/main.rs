@@ -1,0 +1,12 @@
+//! Tests that draw their own cases: replay, the arithmetic of `Retry`, the order of results. The cases are drawn by
+//! proptest here and by the fuzzer elsewhere; what the fuzzer found lies under `inputs`.
+
+// The inputs are files beside the test; the crate itself reads none.
+#![allow(clippy::disallowed_methods)]
+
+mod bytes;
+mod drive;
+mod machine;
+mod order;
+mod replay;
+mod retry;

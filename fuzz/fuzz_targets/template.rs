@@ -1,0 +1,4 @@
+//! Feeds `language::template`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| stepwell_fuzz::language::template(bytes));
