@@ -8,7 +8,8 @@ use crate::chain::{Chain, Chainable, OpenEnd, connect_default};
 use crate::condition::{Condition, Problem};
 use crate::draft::{Handle, Node, Specific};
 use crate::errors::BuildError;
-use crate::state::{state_type, with_assign, with_paths};
+use crate::language::QueryLanguage;
+use crate::state::{in_jsonata, state_type, with_assign, with_outputs, with_paths};
 
 state_type!(
     /// Goes on with the first rule whose condition holds, else with the default.
@@ -25,13 +26,15 @@ state_type!(
     Choice, Settings, continues: false
 );
 with_paths!(Choice);
+with_outputs!(Choice);
+in_jsonata!(Choice);
 with_assign!(Choice);
 
 /// A Choice has nothing that is not in its transitions.
 struct Settings;
 
 impl Specific for Settings {
-    fn render(&self, _: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(&self, _: &str, _: QueryLanguage, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
         fields.insert("Type".into(), "Choice".into());
         Ok(())
     }
@@ -44,6 +47,8 @@ pub struct RuleOptions {
     pub comment: Option<String>,
     /// Variables that are set when the rule is taken.
     pub assign: Option<Value>,
+    /// What goes on when the rule is taken, in JSONata; see [`Choice::outputs`].
+    pub outputs: Option<Value>,
 }
 
 /// From where [`Choice::afterwards`] goes on.
@@ -67,15 +72,22 @@ impl Choice {
         self.when_with(condition, next, RuleOptions::default())
     }
 
-    /// The same, with a comment or variables.
+    /// The same, with a comment, variables or an output.
     pub fn when_with(&self, condition: Condition, next: impl Chainable, options: RuleOptions) -> Choice {
         let (mut rule, problem) = condition.into_parts();
         match problem {
             Some(Problem::NotFinite) => self.state.report(BuildError::NotFinite { state: self.state.name() }),
+            Some(Problem::NoExpression) => self.state.report(BuildError::InvalidSettings {
+                state: self.state.name(),
+                problem: "a condition in JSONata must begin with '{%' and end with '%}'".to_owned(),
+            }),
             Some(Problem::TooDeep) => {
                 self.state.report(BuildError::TooDeeplyNested { state: self.state.name() })
             }
             None => {}
+        }
+        if let Some(outputs) = options.outputs {
+            rule.insert("Output".into(), outputs);
         }
         if let Some(variables) = options.assign {
             rule.insert("Assign".into(), variables);

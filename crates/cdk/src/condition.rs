@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::NESTING_MAX;
+use crate::language::is_expression;
 use crate::values::Number;
 
 /// A test of the data, for [`crate::Choice::when`].
@@ -31,6 +32,7 @@ pub struct Condition {
 pub(crate) enum Problem {
     NotFinite,
     TooDeep,
+    NoExpression,
 }
 
 /// Operators without a second operand: `is_x`, and `is_not_x` for its opposite.
@@ -125,6 +127,23 @@ impl Condition {
     #[must_use]
     pub fn string_matches(variable: impl Into<String>, pattern: impl Into<String>) -> Condition {
         Condition::compare(variable, "StringMatches", pattern.into())
+    }
+
+    /// The expression in JSONata gives `true`; for a Choice in JSONata, where no other condition is of use.
+    ///
+    /// ```
+    /// use stepwell_cdk::{Choice, Condition, Succeed};
+    ///
+    /// let ready = Condition::jsonata("{% $states.input.status = 'READY' and $states.input.parts > 0 %}");
+    /// let choice = Choice::jsonata("Ready?").when(ready, Succeed::new("Yes"));
+    /// # let _ = choice;
+    /// ```
+    #[must_use]
+    pub fn jsonata(expression: impl Into<String>) -> Condition {
+        let expression = expression.into();
+        let problem = (!is_expression(&expression)).then_some(Problem::NoExpression);
+        let rule = Map::from_iter([("Condition".to_owned(), Value::String(expression))]);
+        Condition { rule, depth: 0, problem }
     }
 
     /// All of `conditions` hold; at least one must be given.

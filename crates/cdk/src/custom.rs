@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::draft::Specific;
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::state::{continued, state_type, with_error_handling};
 
 state_type!(
@@ -29,7 +30,12 @@ struct Settings {
 }
 
 impl Specific for Settings {
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        _: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         let refuse = |problem: &str| {
             Err(BuildError::InvalidSettings { state: state.to_owned(), problem: problem.to_owned() })
         };

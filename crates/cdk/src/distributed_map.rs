@@ -8,10 +8,11 @@ pub use items::{CsvHeaders, ItemBatcher, ItemReader, ResultWriter};
 
 use crate::draft::Specific;
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::map::{Items, exclusive, with_items};
 use crate::state::{
-    continued, state_type, with_assign, with_error_handling, with_paths, with_result_path,
-    with_result_selector,
+    continued, in_jsonata, state_type, with_assign, with_error_handling, with_outputs, with_paths,
+    with_result_path, with_result_selector,
 };
 use crate::values::{Number, insert_some};
 
@@ -36,6 +37,8 @@ state_type!(
 );
 continued!(DistributedMap);
 with_paths!(DistributedMap);
+with_outputs!(DistributedMap);
+in_jsonata!(DistributedMap);
 with_result_path!(DistributedMap);
 with_result_selector!(DistributedMap);
 with_assign!(DistributedMap);
@@ -67,7 +70,12 @@ struct Settings {
 }
 
 impl Specific for Settings {
-    fn render(&self, state: &str, fields: &mut Object<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Object<String, Value>,
+    ) -> Result<(), BuildError> {
         fields.insert("Type".into(), "Map".into());
         let execution_type = match self.execution_type {
             ExecutionType::Standard => "STANDARD",
@@ -77,13 +85,13 @@ impl Specific for Settings {
         fields.insert("ItemProcessor".into(), json!({"ProcessorConfig": config}));
         exclusive(state, ("items_path", self.items.path.is_some()), ("item_reader", self.reader.is_some()))?;
         self.items.render(state, fields)?;
-        insert_some(fields, "ItemReader", self.reader.as_ref().map(ItemReader::to_json));
+        insert_some(fields, "ItemReader", self.reader.as_ref().map(|reader| reader.to_json(language)));
         insert_some(
             fields,
             "ItemBatcher",
             self.batcher.as_ref().map(|batcher| batcher.to_json(state)).transpose()?,
         );
-        insert_some(fields, "ResultWriter", self.writer.as_ref().map(ResultWriter::to_json));
+        insert_some(fields, "ResultWriter", self.writer.as_ref().map(|writer| writer.to_json(language)));
         insert_some(fields, "Label", self.label.clone());
         self.render_tolerance(state, fields)
     }

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use serde_json::{Map, Value};
 
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 
 /// A reference to one state; cheap to clone, equal states share it.
 #[derive(Clone)]
@@ -34,7 +35,12 @@ enum Draft {
 /// What only one type of state knows about itself.
 pub(crate) trait Specific {
     /// Writes the fields of this type, `Type` included. Errors name what cannot be said in the States Language.
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError>;
+    fn render(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError>;
 }
 
 /// One state.
@@ -43,6 +49,8 @@ pub(crate) struct Node {
     pub(crate) specific: Rc<RefCell<dyn Specific>>,
     /// Fields that every type of state has in the same way: `Comment`, `InputPath`, `ResultPath` …
     pub(crate) common: Map<String, Value>,
+    /// The state's own query language; `None` for that of the machine.
+    pub(crate) language: Option<QueryLanguage>,
     /// `None` for types that end an execution or choose (Succeed, Fail, Choice).
     pub(crate) next: Option<Next>,
     pub(crate) choices: Vec<(Map<String, Value>, usize)>,
@@ -95,6 +103,7 @@ impl Handle {
             name,
             specific,
             common: Map::new(),
+            language: None,
             next: continues.then_some(Next::End),
             choices: Vec::new(),
             default: None,

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::draft::Specific;
 use crate::errors::BuildError;
-use crate::state::{state_type, with_paths};
+use crate::language::QueryLanguage;
+use crate::state::{in_jsonata, state_type, with_outputs, with_paths};
 
 state_type!(
     /// Ends well, with its input as output.
@@ -18,12 +19,14 @@ state_type!(
     Succeed, Success, continues: false
 );
 with_paths!(Succeed);
+with_outputs!(Succeed);
+in_jsonata!(Succeed);
 
 /// A Succeed has no fields of its own.
 struct Success;
 
 impl Specific for Success {
-    fn render(&self, _: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(&self, _: &str, _: QueryLanguage, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
         fields.insert("Type".into(), "Succeed".into());
         Ok(())
     }
@@ -48,6 +51,7 @@ state_type!(
     /// ```
     Fail, Failure, continues: false
 );
+in_jsonata!(Fail);
 
 #[derive(Default)]
 struct Failure {
@@ -58,7 +62,12 @@ struct Failure {
 }
 
 impl Specific for Failure {
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        _: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         fields.insert("Type".into(), "Fail".into());
         for (literal, path, what) in
             [(&self.error, &self.error_path, "error"), (&self.cause, &self.cause_path, "cause")]
@@ -89,7 +98,7 @@ impl Fail {
         Fail::create(name, Failure::default())
     }
 
-    /// The error's name.
+    /// The error's name; in JSONata it may be an expression.
     pub fn error(&self, error: impl Into<String>) -> Fail {
         self.set(|settings| settings.error = Some(error.into()))
     }
@@ -99,7 +108,7 @@ impl Fail {
         self.set(|settings| settings.error_path = Some(path.into()))
     }
 
-    /// The cause, for readers.
+    /// The cause, for readers; in JSONata it may be an expression.
     pub fn cause(&self, cause: impl Into<String>) -> Fail {
         self.set(|settings| settings.cause = Some(cause.into()))
     }

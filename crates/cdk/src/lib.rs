@@ -79,8 +79,24 @@
 //! # Ok::<(), stepwell_cdk::BuildErrors>(())
 //! ```
 //!
-//! # What is not covered
-//! JSONPath is the query language; a state in JSONata can be given as [`CustomState`].
+//! # JSONata
+//! States are in JSONPath unless they are made with `jsonata` instead of `new`, or their machine has
+//! [`StateMachine::query_language`]. Strings in `{% %}` are then expressions, and `outputs` says what goes on.
+//! ```
+//! use stepwell_cdk::{Choice, Condition, Function, LambdaInvoke, QueryLanguage, StateMachine, Succeed, TaskInput};
+//!
+//! let check = LambdaInvoke::new("Check", Function::from_name("Check"))
+//!     .payload(TaskInput::from_text("{% $states.input.order %}"))
+//!     .outputs("{% $states.result.Payload %}");
+//! let definition = check.next(
+//!     Choice::new("Good?")
+//!         .when(Condition::jsonata("{% $states.input.score > 80 %}"), Succeed::new("Good"))
+//!         .otherwise(Succeed::new("Not so good")),
+//! );
+//! let machine = StateMachine::new("Score", definition).query_language(QueryLanguage::Jsonata);
+//! # assert_eq!(machine.to_json()?["States"]["Check"]["Output"], "{% $states.result.Payload %}");
+//! # Ok::<(), stepwell_cdk::BuildErrors>(())
+//! ```
 
 mod chain;
 mod choice;
@@ -90,6 +106,7 @@ mod distributed_map;
 mod draft;
 mod end;
 mod errors;
+mod language;
 mod machine;
 mod map;
 mod parallel;
@@ -110,6 +127,7 @@ pub use distributed_map::{CsvHeaders, DistributedMap, ExecutionType, ItemBatcher
 pub use draft::Handle;
 pub use end::{Fail, Succeed};
 pub use errors::{BuildError, BuildErrors};
+pub use language::QueryLanguage;
 pub use machine::StateMachine;
 pub use map::Map;
 pub use parallel::Parallel;

@@ -8,6 +8,7 @@ use stepwell_asl::{MachineType, Severity};
 use crate::chain::Chainable;
 use crate::draft::Handle;
 use crate::errors::{BuildError, BuildErrors};
+use crate::language::QueryLanguage;
 use crate::render;
 use crate::values::seconds;
 
@@ -31,13 +32,20 @@ pub struct StateMachine {
     start: Handle,
     timeout: Option<Duration>,
     comment: Option<String>,
+    query_language: Option<QueryLanguage>,
 }
 
 impl StateMachine {
     /// A state machine that begins where `definition` begins.
     #[must_use]
     pub fn new(name: impl Into<String>, definition: impl Chainable) -> StateMachine {
-        StateMachine { name: name.into(), start: definition.start_state(), timeout: None, comment: None }
+        StateMachine {
+            name: name.into(),
+            start: definition.start_state(),
+            timeout: None,
+            comment: None,
+            query_language: None,
+        }
     }
 
     /// How long an execution may take, whole seconds. Default: for ever.
@@ -51,6 +59,13 @@ impl StateMachine {
     #[must_use]
     pub fn comment(mut self, comment: impl Into<String>) -> StateMachine {
         self.comment = Some(comment.into());
+        self
+    }
+
+    /// The query language of all states that do not say theirs. Default: JSONPath.
+    #[must_use]
+    pub fn query_language(mut self, language: QueryLanguage) -> StateMachine {
+        self.query_language = Some(language);
         self
     }
 
@@ -72,7 +87,7 @@ impl StateMachine {
     ///
     /// # Errors
     /// All mistakes of the workflow: first those of its construction; where there are none, what the validation of the
-    /// States Language finds ([`BuildError::Definition`]). Definitions with a Parallel or Map are not validated further.
+    /// States Language finds ([`BuildError::Definition`]).
     pub fn to_json(&self) -> Result<Value, BuildErrors> {
         let mut errors = Vec::new();
         let mut definition = Map::new();
@@ -87,7 +102,10 @@ impl StateMachine {
                 Err(error) => errors.push(error),
             }
         }
-        match render::machine(&self.start) {
+        if let Some(language) = self.query_language {
+            definition.insert("QueryLanguage".into(), language.as_str().into());
+        }
+        match render::machine(&self.start, self.query_language.unwrap_or_default()) {
             Ok(graph) => definition.extend(graph),
             Err(more) => errors.extend(more),
         }
@@ -102,22 +120,10 @@ impl StateMachine {
 
 /// What the validation of the States Language says about `definition`.
 fn validate(definition: &Value) -> Result<(), BuildErrors> {
-    if contains_containers(definition) {
-        return Ok(());
-    }
     let errors: Vec<BuildError> = stepwell_asl::validate(&definition.to_string(), MachineType::Standard)
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
         .map(|finding| BuildError::Definition(finding.to_string()))
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(BuildErrors(errors)) }
-}
-
-/// Whether there is a Parallel or a Map, which the validation does not know yet.
-fn contains_containers(definition: &Value) -> bool {
-    let states = definition.get("States").and_then(Value::as_object);
-    states
-        .into_iter()
-        .flat_map(Map::values)
-        .any(|state| matches!(state.get("Type").and_then(Value::as_str), Some("Parallel" | "Map")))
 }

@@ -4,9 +4,10 @@ use serde_json::{Map as Object, Value, json};
 
 use crate::draft::{Handle, Specific};
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::state::{
-    continued, state_type, with_assign, with_error_handling, with_paths, with_result_path,
-    with_result_selector,
+    continued, in_jsonata, state_type, with_assign, with_error_handling, with_outputs, with_paths,
+    with_result_path, with_result_selector,
 };
 use crate::values::insert_some;
 
@@ -25,15 +26,31 @@ macro_rules! with_items {
                 self.set(|settings| settings.items.path = Some(path.into()))
             }
 
+            /// What is iterated over, in JSONata: an expression, or an array with expressions inside. Default: the
+            /// input.
+            pub fn items(&self, items: impl Into<serde_json::Value>) -> $name {
+                self.set(|settings| settings.items.items = Some(items.into()))
+            }
+
             /// What each iteration gets: a payload template, with `$$.Map.Item.Value` and `$$.Map.Item.Index`. Default:
             /// the item.
             pub fn item_selector(&self, template: serde_json::Value) -> $name {
                 self.set(|settings| settings.items.selector = Some(template))
             }
 
+            /// What each iteration gets: an expression in JSONata.
+            pub fn jsonata_item_selector(&self, expression: impl Into<String>) -> $name {
+                self.item_selector(expression.into().into())
+            }
+
             /// How many items are in work at once. Default: as many as the engine likes.
             pub fn max_concurrency(&self, items: u32) -> $name {
-                self.set(|settings| settings.items.max_concurrency = Some(items))
+                self.set(|settings| settings.items.max_concurrency = Some(items.into()))
+            }
+
+            /// The same: an expression in JSONata.
+            pub fn jsonata_max_concurrency(&self, expression: impl Into<String>) -> $name {
+                self.set(|settings| settings.items.max_concurrency = Some(expression.into().into()))
             }
 
             /// Where that number is.
@@ -64,6 +81,8 @@ state_type!(
 );
 continued!(Map);
 with_paths!(Map);
+with_outputs!(Map);
+in_jsonata!(Map);
 with_result_path!(Map);
 with_result_selector!(Map);
 with_assign!(Map);
@@ -75,8 +94,11 @@ with_items!(Map);
 #[derive(Default)]
 pub(crate) struct Items {
     pub(crate) path: Option<String>,
+    /// `Items` of a Map in JSONata.
+    pub(crate) items: Option<Value>,
     pub(crate) selector: Option<Value>,
-    pub(crate) max_concurrency: Option<u32>,
+    /// A number, or an expression.
+    pub(crate) max_concurrency: Option<Value>,
     pub(crate) max_concurrency_path: Option<String>,
 }
 
@@ -88,8 +110,9 @@ impl Items {
             ("max_concurrency_path", self.max_concurrency_path.is_some()),
         )?;
         insert_some(fields, "ItemsPath", self.path.clone());
+        insert_some(fields, "Items", self.items.clone());
         insert_some(fields, "ItemSelector", self.selector.clone());
-        insert_some(fields, "MaxConcurrency", self.max_concurrency);
+        insert_some(fields, "MaxConcurrency", self.max_concurrency.clone());
         insert_some(fields, "MaxConcurrencyPath", self.max_concurrency_path.clone());
         Ok(())
     }
@@ -101,7 +124,12 @@ struct MapSettings {
 }
 
 impl Specific for MapSettings {
-    fn render(&self, state: &str, fields: &mut Object<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        _: QueryLanguage,
+        fields: &mut Object<String, Value>,
+    ) -> Result<(), BuildError> {
         fields.insert("Type".into(), "Map".into());
         fields.insert("ItemProcessor".into(), json!({"ProcessorConfig": {"Mode": "INLINE"}}));
         self.items.render(state, fields)

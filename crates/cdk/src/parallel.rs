@@ -5,9 +5,10 @@ use serde_json::{Map as Object, Value};
 use crate::chain::Chainable;
 use crate::draft::Specific;
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::state::{
-    continued, state_type, with_assign, with_error_handling, with_paths, with_result_path,
-    with_result_selector,
+    continued, in_jsonata, state_type, with_assign, with_error_handling, with_outputs, with_paths,
+    with_result_path, with_result_selector,
 };
 
 state_type!(
@@ -23,6 +24,8 @@ state_type!(
 );
 continued!(Parallel);
 with_paths!(Parallel);
+with_outputs!(Parallel);
+in_jsonata!(Parallel);
 with_result_path!(Parallel);
 with_result_selector!(Parallel);
 with_assign!(Parallel);
@@ -31,13 +34,22 @@ with_error_handling!(Parallel);
 #[derive(Default)]
 struct ParallelSettings {
     parameters: Option<Value>,
+    arguments: Option<Value>,
 }
 
 impl Specific for ParallelSettings {
-    fn render(&self, _: &str, fields: &mut Object<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        _: &str,
+        _: QueryLanguage,
+        fields: &mut Object<String, Value>,
+    ) -> Result<(), BuildError> {
         fields.insert("Type".into(), "Parallel".into());
         if let Some(parameters) = &self.parameters {
             fields.insert("Parameters".into(), parameters.clone());
+        }
+        if let Some(arguments) = &self.arguments {
+            fields.insert("Arguments".into(), arguments.clone());
         }
         Ok(())
     }
@@ -60,5 +72,10 @@ impl Parallel {
     /// What the branches get: a payload template.
     pub fn parameters(&self, template: Value) -> Parallel {
         self.set(|settings| settings.parameters = Some(template))
+    }
+
+    /// What the branches get, in JSONata: an expression, or a value with expressions inside. Default: the input.
+    pub fn arguments(&self, arguments: impl Into<Value>) -> Parallel {
+        self.set(|settings| settings.arguments = Some(arguments.into()))
     }
 }

@@ -4,7 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::draft::Specific;
 use crate::errors::BuildError;
-use crate::state::{continued, state_type, with_assign, with_paths, with_result_path};
+use crate::language::QueryLanguage;
+use crate::state::{
+    continued, in_jsonata, state_type, with_assign, with_outputs, with_paths, with_result_path,
+};
 
 state_type!(
     /// Passes its input on, or a fixed result, or a document made by a payload template.
@@ -21,6 +24,8 @@ state_type!(
 );
 continued!(Pass);
 with_paths!(Pass);
+with_outputs!(Pass);
+in_jsonata!(Pass);
 with_result_path!(Pass);
 with_assign!(Pass);
 
@@ -31,7 +36,7 @@ struct Settings {
 }
 
 impl Specific for Settings {
-    fn render(&self, _: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(&self, _: &str, _: QueryLanguage, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
         fields.insert("Type".into(), "Pass".into());
         if let Some(result) = &self.result {
             fields.insert("Result".into(), result.clone());

@@ -7,19 +7,23 @@ use serde_json::{Map, Value};
 use crate::NESTING_MAX;
 use crate::draft::{Handle, Next, Node};
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 
 /// Names are 1 to 80 characters long. Source: Amazon States Language, "States".
 const NAME_CHARS_MAX: usize = 80;
 
 /// Fields of a state in the order in which people read them; others follow.
-const FIELD_ORDER: [&str; 28] = [
+const FIELD_ORDER: [&str; 32] = [
     "Type",
+    "QueryLanguage",
     "Comment",
     "InputPath",
+    "Items",
     "ItemsPath",
     "ItemSelector",
     "Resource",
     "Parameters",
+    "Arguments",
     "Credentials",
     "Result",
     "Seconds",
@@ -39,18 +43,22 @@ const FIELD_ORDER: [&str; 28] = [
     "ResultSelector",
     "ResultPath",
     "OutputPath",
+    "Output",
     "Assign",
     "Retry",
 ];
 
-/// `StartAt` and `States` of the machine that begins at `start`.
-pub(crate) fn machine(start: &Handle) -> Result<Map<String, Value>, Vec<BuildError>> {
+/// `StartAt` and `States` of the machine that begins at `start`; `language` is that of the machine.
+pub(crate) fn machine(
+    start: &Handle,
+    language: QueryLanguage,
+) -> Result<Map<String, Value>, Vec<BuildError>> {
     start.read(|nodes, reported, start| {
         let plan = Plan::of(nodes, start);
         let mut errors = reported.to_vec();
         errors.extend(plan.problems(nodes));
         let graph = if plan.shared.is_empty() {
-            Writer { nodes, plan: &plan, errors: &mut errors }.container(ROOT, start, 0)
+            Writer { nodes, plan: &plan, language, errors: &mut errors }.container(ROOT, start, 0)
         } else {
             // A branch that shares states with its surroundings may contain itself.
             Map::new()
@@ -142,6 +150,7 @@ impl Plan {
 struct Writer<'a> {
     nodes: &'a [Node],
     plan: &'a Plan,
+    language: QueryLanguage,
     errors: &'a mut Vec<BuildError>,
 }
 
@@ -161,8 +170,15 @@ impl Writer<'_> {
     fn state(&mut self, index: usize, depth: usize) -> Map<String, Value> {
         let node = &self.nodes[index];
         let mut fields = Map::new();
-        if let Err(error) = node.specific.borrow().render(&node.name, &mut fields) {
+        let language = node.language.unwrap_or(self.language);
+        if let Err(error) = node.specific.borrow().render(&node.name, language, &mut fields) {
             self.errors.push(error);
+        }
+        // As the CDK has it: a state inside of another says its own language even where the machine has the same.
+        if let Some(own) = node.language
+            && (depth > 0 || own != self.language)
+        {
+            fields.insert("QueryLanguage".into(), own.as_str().into());
         }
         for (field, value) in &node.common {
             fields.insert(field.clone(), value.clone());

@@ -169,6 +169,7 @@ impl Retry {
 pub struct Catch {
     errors: Vec<String>,
     result_path: Option<PathSetting>,
+    outputs: Option<Value>,
     assign: Option<Value>,
 }
 
@@ -182,7 +183,8 @@ impl Catch {
     /// These errors.
     #[must_use]
     pub fn on<E: Into<String>>(errors: impl IntoIterator<Item = E>) -> Catch {
-        Catch { errors: errors.into_iter().map(Into::into).collect(), result_path: None, assign: None }
+        let errors = errors.into_iter().map(Into::into).collect();
+        Catch { errors, result_path: None, outputs: None, assign: None }
     }
 
     /// Where `{"Error": …, "Cause": …}` goes in the state's input. Default: it replaces it.
@@ -192,7 +194,14 @@ impl Catch {
         self
     }
 
-    /// Sets variables; `$` is the error's description.
+    /// What goes to the handler, in JSONata; `$states.errorOutput` is the error's description. Default: just that.
+    #[must_use]
+    pub fn outputs(mut self, outputs: impl Into<Value>) -> Catch {
+        self.outputs = Some(outputs.into());
+        self
+    }
+
+    /// Sets variables; `$` is the error's description, `$states.errorOutput` in JSONata.
     #[must_use]
     pub fn assign(mut self, variables: Value) -> Catch {
         self.assign = Some(variables);
@@ -206,6 +215,9 @@ impl Catch {
         };
         if let Some(path) = self.result_path {
             catcher.insert("ResultPath".into(), path.into());
+        }
+        if let Some(outputs) = self.outputs {
+            catcher.insert("Output".into(), outputs);
         }
         if let Some(variables) = self.assign {
             catcher.insert("Assign".into(), variables);

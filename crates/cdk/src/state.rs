@@ -35,6 +35,12 @@ macro_rules! state_type {
                 self.clone()
             }
 
+            #[allow(dead_code, reason = "a state given as JSON has its language there")]
+            fn in_language(&self, language: crate::language::QueryLanguage) -> Self {
+                self.state.edit(|node| node.language = Some(language));
+                self.clone()
+            }
+
             /// A comment, for readers of the definition.
             pub fn comment(&self, comment: impl Into<String>) -> Self {
                 self.common("Comment", comment.into())
@@ -85,6 +91,31 @@ macro_rules! with_paths {
     };
 }
 
+/// `jsonata`, which takes what `new` takes: `in_jsonata!(Wait, time: WaitTime)`.
+macro_rules! in_jsonata {
+    ($name:ident $(, $argument:ident: $type:ty)*) => {
+        impl $name {
+            /// As [`new`](Self::new), with JSONata as query language: `{% … %}` in strings is an expression.
+            #[must_use]
+            pub fn jsonata(name: impl Into<String>, $($argument: $type),*) -> $name {
+                $name::new(name, $($argument),*).in_language(crate::language::QueryLanguage::Jsonata)
+            }
+        }
+    };
+}
+
+/// `Output`, of states in JSONata.
+macro_rules! with_outputs {
+    ($name:ident) => {
+        impl $name {
+            /// What goes on, in JSONata: an expression, or a value with expressions inside. Default: the result.
+            pub fn outputs(&self, outputs: impl Into<serde_json::Value>) -> Self {
+                self.common("Output", outputs)
+            }
+        }
+    };
+}
+
 /// `ResultPath`.
 macro_rules! with_result_path {
     ($name:ident) => {
@@ -113,7 +144,7 @@ macro_rules! with_result_selector {
 macro_rules! with_assign {
     ($name:ident) => {
         impl $name {
-            /// Sets variables: an object of variable names, `.$` appended where the value is a path.
+            /// Sets variables: an object of variable names, in JSONPath with `.$` appended where the value is a path.
             pub fn assign(&self, variables: serde_json::Value) -> Self {
                 self.common("Assign", variables)
             }
@@ -154,6 +185,7 @@ macro_rules! task_type {
         crate::state::with_result_path!($name);
         crate::state::with_result_selector!($name);
         crate::state::with_assign!($name);
+        crate::state::with_outputs!($name);
         crate::state::with_error_handling!($name);
 
         impl $name {
@@ -182,6 +214,7 @@ macro_rules! task_type {
             ) -> Self {
                 let (field, other, value) = match timeout {
                     crate::values::Timeout::At(at) => (path, literal, at.into()),
+                    crate::values::Timeout::Jsonata(expression) => (literal, path, expression.into()),
                     crate::values::Timeout::Duration(duration) => {
                         match crate::values::seconds(duration, literal, &self.state.name()) {
                             Ok(seconds) => (literal, path, seconds),
@@ -202,6 +235,6 @@ macro_rules! task_type {
 }
 
 pub(crate) use {
-    continued, state_type, task_type, with_assign, with_error_handling, with_paths, with_result_path,
-    with_result_selector,
+    continued, in_jsonata, state_type, task_type, with_assign, with_error_handling, with_outputs, with_paths,
+    with_result_path, with_result_selector,
 };

@@ -21,6 +21,7 @@ pub use sqs::SqsSendMessage;
 pub use states::{StepFunctionsInvokeActivity, StepFunctionsStartExecution};
 
 use crate::errors::BuildError;
+use crate::language::{self, QueryLanguage};
 
 /// How a task waits for what it called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,9 +35,10 @@ pub enum IntegrationPattern {
     WaitForTaskToken,
 }
 
-/// `Type`, `Resource` and `Parameters` of a task that calls `service_api` (such as `lambda:invoke`).
+/// `Type`, `Resource` and `Parameters` (in JSONata `Arguments`) of a task that calls `service_api` (such as `lambda:invoke`).
 fn service_task(
     state: &str,
+    language: QueryLanguage,
     service_api: &str,
     pattern: IntegrationPattern,
     parameters: Map<String, Value>,
@@ -49,17 +51,20 @@ fn service_task(
     };
     let parameters = Value::Object(parameters);
     if pattern == IntegrationPattern::WaitForTaskToken && !mentions_task_token(&parameters) {
-        let problem =
-            "a task that waits for its token must pass it on: use JsonPath::task_token()".to_owned();
+        let token = match language {
+            QueryLanguage::JsonPath => "JsonPath::task_token()",
+            QueryLanguage::Jsonata => "'{% $states.context.Task.Token %}'",
+        };
+        let problem = format!("a task that waits for its token must pass it on: use {token}");
         return Err(BuildError::InvalidSettings { state: state.to_owned(), problem });
     }
     fields.insert("Type".into(), "Task".into());
     fields.insert("Resource".into(), format!("arn:aws:states:::{service_api}{suffix}").into());
-    fields.insert("Parameters".into(), parameters);
+    fields.insert(language.call_field().into(), parameters);
     Ok(())
 }
 
-/// Whether a path in `template` leads to the task token, directly or as part of the context object.
+/// Whether a path or expression in `template` leads to the task token, directly or as part of the context object.
 fn mentions_task_token(template: &Value) -> bool {
     let mut open = vec![template];
     while let Some(value) = open.pop() {
@@ -75,6 +80,7 @@ fn mentions_task_token(template: &Value) -> bool {
                     open.push(value);
                 }
             }
+            value if language::mentions_task_token(value) => return true,
             _ => {}
         }
     }

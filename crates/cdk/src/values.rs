@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::errors::BuildError;
+use crate::language::{self, QueryLanguage};
 
 /// A path into the data of an execution (or an intrinsic function call), to be looked up when the state runs.
 ///
@@ -221,13 +222,14 @@ pub enum TaskInput {
 }
 
 impl TaskInput {
-    /// A text, as it is.
+    /// A text, as it is; in JSONata it may be an expression.
     #[must_use]
     pub fn from_text(text: impl Into<Text>) -> TaskInput {
         TaskInput::Text(text.into())
     }
 
-    /// A payload template: values of keys that end in `.$` are paths or intrinsic function calls.
+    /// A payload template: values of keys that end in `.$` are paths or intrinsic function calls; in JSONata, strings
+    /// in `{% %}` are expressions.
     #[must_use]
     pub fn from_object(object: Value) -> TaskInput {
         TaskInput::Object(object)
@@ -237,6 +239,14 @@ impl TaskInput {
     #[must_use]
     pub fn from_json_path_at(path: impl Into<String>) -> TaskInput {
         TaskInput::Text(Text::Path(JsonPath::at(path)))
+    }
+
+    /// The state's input.
+    pub(crate) fn whole(language: QueryLanguage) -> TaskInput {
+        match language {
+            QueryLanguage::JsonPath => TaskInput::from_json_path_at("$"),
+            QueryLanguage::Jsonata => TaskInput::from_text(language::INPUT),
+        }
     }
 
     /// Sets `key`, or `key.$` for a path.
@@ -257,6 +267,8 @@ pub enum Timeout {
     Duration(Duration),
     /// Where the number of seconds is.
     At(String),
+    /// The expression in JSONata that gives it.
+    Jsonata(String),
 }
 
 impl Timeout {
@@ -264,6 +276,12 @@ impl Timeout {
     #[must_use]
     pub fn duration(duration: Duration) -> Timeout {
         Timeout::Duration(duration)
+    }
+
+    /// The number of seconds that `expression` gives: `{% $states.input.limit %}`.
+    #[must_use]
+    pub fn jsonata(expression: impl Into<String>) -> Timeout {
+        Timeout::Jsonata(expression.into())
     }
 
     /// The number of seconds at `path`.

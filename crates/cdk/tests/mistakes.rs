@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use stepwell_cdk::{
     BuildError, CallAwsService, Catch, Chain, Choice, Condition, CustomState, DynamoAttributeValue,
-    DynamoPutItem, Fail, Function, IntegrationPattern, LambdaInvoke, Map, Parallel, Pass, Retry,
-    StateMachine, Succeed, Table, TaskInput, Timeout, Wait, WaitTime,
+    DynamoPutItem, Fail, Function, IntegrationPattern, LambdaInvoke, Map, Parallel, Pass, QueryLanguage,
+    Retry, StateMachine, Succeed, Table, TaskInput, Timeout, Wait, WaitTime,
 };
 
 fn mistakes(definition: impl stepwell_cdk::Chainable) -> Vec<String> {
@@ -251,4 +251,51 @@ fn the_language_has_the_last_word() {
     let endless = Pass::new("A");
     let definition = endless.next(&endless);
     assert_eq!(mistakes(definition), ["MISSING_END_STATE: Workflow has no terminal state at null"]);
+}
+
+#[test]
+fn what_is_inside_of_containers_is_validated_too() {
+    let both = Parallel::new("Both").branch(Pass::new("Left").input_path("no path"));
+    let each = Map::new("Each").item_processor(Wait::new("W", WaitTime::timestamp("tomorrow")));
+    let errors = mistakes(both.next(each));
+    assert_eq!(errors.len(), 2, "{errors:#?}");
+    assert!(errors[0].contains("/States/Both/Branches[0]/States/Left"), "{errors:#?}");
+    assert!(errors[1].contains("/States/Each/ItemProcessor/States/W"), "{errors:#?}");
+}
+
+#[test]
+fn each_language_has_its_own_fields() {
+    let choice = Choice::jsonata("No braces").when(Condition::jsonata("true"), Succeed::new("S"));
+    let token = LambdaInvoke::jsonata("Token", Function::from_name("F"))
+        .integration_pattern(IntegrationPattern::WaitForTaskToken)
+        .payload(TaskInput::from_text("{% $states.context.Execution.Id %}"));
+    assert_eq!(
+        mistakes(token.next(choice)),
+        [
+            "state 'No braces': a condition in JSONata must begin with '{%' and end with '%}'",
+            "state 'Token': a task that waits for its token must pass it on: use '{% $states.context.Task.Token %}'",
+        ]
+    );
+
+    let path_in_jsonata = Pass::jsonata("A").input_path("$.a");
+    let output_in_json_path = Pass::new("B").outputs("{% 1 %}");
+    let syntax = Pass::jsonata("C").outputs("{% 1 + %}");
+    let errors = mistakes(path_in_jsonata.next(output_in_json_path).next(syntax));
+    for (error, state) in errors.iter().zip(["/States/A", "/States/B", "/States/C"]) {
+        assert!(error.contains(state), "{errors:#?}");
+    }
+    assert_eq!(errors.len(), 3, "{errors:#?}");
+}
+
+#[test]
+fn states_without_a_language_have_that_of_the_machine() {
+    let invoke = LambdaInvoke::new("Inside", Function::from_name("F"));
+    let machine = StateMachine::new("M", Map::new("Each").item_processor(invoke));
+    let definition = machine.clone().to_json().expect("a definition");
+    let inside = |definition: &serde_json::Value| {
+        definition["States"]["Each"]["ItemProcessor"]["States"]["Inside"].clone()
+    };
+    assert_eq!(inside(&definition)["Parameters"]["Payload.$"], "$");
+    let definition = machine.query_language(QueryLanguage::Jsonata).to_json().expect("a definition");
+    assert_eq!(inside(&definition)["Arguments"]["Payload"], "{% $states.input %}");
 }

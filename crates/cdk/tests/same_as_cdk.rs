@@ -12,9 +12,9 @@ use stepwell_cdk::{
     DynamoGetItem, DynamoItemCollectionMetrics, DynamoProjectionExpression, DynamoPutItem,
     DynamoReturnValues, DynamoUpdateItem, Environment, EventBridgePutEvents, EventEntry, ExecutionType, Fail,
     Function, IntegrationPattern, ItemBatcher, ItemReader, JitterType, JsonPath, LambdaInvocationType,
-    LambdaInvoke, Map, Parallel, Pass, Queue, ResultWriter, Retry, RuleOptions, SnsPublish, SqsSendMessage,
-    StateMachine, StateMachineRef, StepFunctionsInvokeActivity, StepFunctionsStartExecution, Succeed, Table,
-    TaskInput, Text, Timeout, Topic, Wait, WaitTime,
+    LambdaInvoke, Map, Parallel, Pass, QueryLanguage, Queue, ResultWriter, Retry, RuleOptions, SnsPublish,
+    SqsSendMessage, StateMachine, StateMachineRef, StepFunctionsInvokeActivity, StepFunctionsStartExecution,
+    Succeed, Table, TaskInput, Text, Timeout, Topic, Wait, WaitTime,
 };
 
 #[test]
@@ -56,6 +56,9 @@ fn cases() -> Vec<(&'static str, StateMachine)> {
         ("sqs", sqs()),
         ("more tasks", more_tasks()),
         ("distributed map", distributed_map()),
+        ("jsonata machine", jsonata_machine()),
+        ("jsonata states", jsonata_states()),
+        ("jsonata containers", jsonata_containers()),
     ]
 }
 
@@ -251,7 +254,8 @@ fn conditions() -> StateMachine {
     ] {
         choice.when(condition, &end);
     }
-    let options = RuleOptions { comment: Some("the last".into()), assign: Some(json!({"x.$": "$.v"})) };
+    let options =
+        RuleOptions { comment: Some("the last".into()), assign: Some(json!({"x.$": "$.v"})), outputs: None };
     machine(choice.when_with(Condition::is_null("$.last"), &end, options))
 }
 
@@ -465,4 +469,122 @@ fn distributed_map() -> StateMachine {
         .item_selector(json!({"v.$": "$$.Map.Item.Value"}))
         .item_processor(Pass::new("Value"));
     machine(objects.next(json).next(json_lines).next(csv).next(given).next(manifest).next(input))
+}
+
+fn jsonata_machine() -> StateMachine {
+    let late = Fail::jsonata("Late").error("{% $states.input.code %}").cause("too late");
+    let ready = RuleOptions {
+        comment: Some("ready".into()),
+        assign: Some(json!({"at": "{% $now() %}"})),
+        outputs: Some(json!({"ready": true})),
+    };
+    let choice = Choice::jsonata("Ready?")
+        .outputs("{% $states.input.part %}")
+        .assign(json!({"chosen": "{% $states.input.id %}"}))
+        .when_with(
+            Condition::jsonata("{% $states.input.status = 'READY' %}"),
+            Succeed::jsonata("Done").outputs("{% $n %}"),
+            ready,
+        )
+        .when(Condition::jsonata("{% $states.input.n > 3 %}"), &late)
+        .otherwise(Succeed::new("Otherwise"));
+    let pass = Pass::jsonata("Pass")
+        .comment("shapes")
+        .outputs(json!({"id": "{% $states.input.id %}", "list": [1, "{% $n %}"]}))
+        .assign(json!({"n": "{% $states.input.n %}", "m": 2}));
+    let wait = Wait::jsonata("Wait", WaitTime::seconds("{% $states.input.delay %}"))
+        .outputs(json!({"waited": true}));
+    let until = Wait::jsonata("Wait until", WaitTime::timestamp("{% $states.input.at %}"));
+    let definition = jsonata_tasks(pass, &late).next(wait).next(until).next(choice);
+    machine(definition).query_language(QueryLanguage::Jsonata).comment("expressions")
+}
+
+fn jsonata_tasks(first: Pass, late: &Fail) -> Chain {
+    let expression = |text: &str| TaskInput::from_text(text);
+    let invoke = LambdaInvoke::new("Invoke", function()).outputs("{% $states.result.Payload %}");
+    let with_payload = LambdaInvoke::jsonata("Invoke with payload", function())
+        .payload(TaskInput::from_object(json!({"id": "{% $states.input.id %}"})))
+        .invocation_type(LambdaInvocationType::Event)
+        .task_timeout(Timeout::jsonata("{% $states.input.limit %}"))
+        .heartbeat_timeout(Timeout::duration(Duration::from_secs(5)))
+        .assign(json!({"seen": "{% $states.result.StatusCode %}"}))
+        .add_catch(
+            late,
+            Catch::on(["Late"])
+                .outputs(json!({"why": "{% $states.errorOutput.Cause %}"}))
+                .assign(json!({"failed": true})),
+        );
+    let ask = LambdaInvoke::jsonata("Ask", function())
+        .integration_pattern(IntegrationPattern::WaitForTaskToken)
+        .payload(TaskInput::from_object(json!({"token": "{% $states.context.Task.Token %}"})));
+    let bare = LambdaInvoke::jsonata("Bare", function())
+        .payload_response_only()
+        .payload(expression("{% $states.input.part %}"));
+    let key = [("Id", Attribute::from_string("{% $states.input.id %}"))];
+    let get =
+        DynamoGetItem::jsonata("Get", Table::from_name("Things"), key).outputs("{% $states.result.Item %}");
+    let queue = environment().queue("Outbox");
+    let send = SqsSendMessage::jsonata("Send", queue, expression("{% $states.input.text %}"));
+    let run = StepFunctionsStartExecution::jsonata("Run", environment().state_machine("Child"))
+        .integration_pattern(IntegrationPattern::RunJob)
+        .associate_with_parent()
+        .input(TaskInput::from_object(json!({"b": "{% $n %}"})));
+    let manual = StepFunctionsInvokeActivity::jsonata("Manual", environment().activity("Manual"))
+        .arguments(json!({"a": "{% $n %}"}));
+    let any = CallAwsService::jsonata("Any", "s3", "listBuckets")
+        .parameters(json!({"Prefix": "{% $states.input.prefix %}"}));
+    first
+        .next(invoke)
+        .next(with_payload)
+        .next(ask)
+        .next(bare)
+        .next(get)
+        .next(send)
+        .next(run)
+        .next(manual)
+        .next(any)
+}
+
+fn jsonata_states() -> StateMachine {
+    machine(
+        Pass::new("Path")
+            .parameters(json!({"a.$": "$.a"}))
+            .next(Pass::jsonata("Expression").outputs("{% $states.input.a %}"))
+            .next(LambdaInvoke::jsonata("Invoke", function()))
+            .next(
+                Choice::jsonata("Which?")
+                    .when(Condition::jsonata("{% $states.input.ok %}"), Succeed::jsonata("Good"))
+                    .otherwise(Fail::jsonata("Bad")),
+            ),
+    )
+}
+
+fn jsonata_containers() -> StateMachine {
+    let both = Parallel::jsonata("Both")
+        .arguments(json!({"x": "{% $states.input.x %}"}))
+        .outputs("{% $states.result[0] %}")
+        .assign(json!({"all": "{% $states.result %}"}))
+        .branch(Pass::jsonata("Left").outputs(1))
+        .branch(Pass::new("Right"))
+        .add_catch(Fail::new("Neither"), Catch::all().outputs("{% $states.errorOutput %}"));
+    let each = Map::jsonata("Each")
+        .items("{% $states.input.items %}")
+        .jsonata_max_concurrency("{% $states.input.limit %}")
+        .item_selector(json!({"v": "{% $states.context.Map.Item.Value %}"}))
+        .outputs(json!({"n": "{% $count($states.result) %}"}))
+        .item_processor(Pass::jsonata("One").outputs("{% $states.input.v %}"));
+    let fixed = Map::jsonata("Fixed")
+        .items(json!([1, "{% $states.input.two %}"]))
+        .max_concurrency(2)
+        .jsonata_item_selector("{% {'i': $states.context.Map.Item.Index} %}")
+        .item_processor(Pass::new("Two"));
+    let batcher =
+        ItemBatcher::new().max_items_per_batch(5).batch_input(json!({"a": "{% $states.input.a %}"}));
+    let objects = DistributedMap::jsonata("Objects")
+        .item_reader(ItemReader::s3_objects("files").prefix("in/"))
+        .result_writer(ResultWriter::new("files").prefix("out/"))
+        .tolerated_failure_count(2)
+        .item_batcher(batcher)
+        .item_processor(Pass::new("Object"));
+    machine(both.next(each).next(fixed).next(objects)).query_language(QueryLanguage::Jsonata)
 }

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use stepwell_aws::{Account, Service};
+use stepwell_connections::EventConnections;
 use stepwell_engine::machines::Machines;
 use stepwell_engine::{Clock, Engine, EngineOptions, SystemClock};
 use stepwell_integrations::{EndpointError, Endpoints, Integrations};
@@ -112,6 +113,9 @@ pub enum SystemError {
     /// The queues.
     #[error(transparent)]
     Queues(#[from] stepwell_queue::OpenError),
+    /// The connections of HTTP tasks cannot be opened.
+    #[error(transparent)]
+    Connections(#[from] stepwell_connections::OpenError),
     /// The tables.
     #[error(transparent)]
     Tables(#[from] stepwell_tables::OpenError),
@@ -247,6 +251,12 @@ impl Parts {
             let now = Arc::new(move || clock.now_ms());
             integrations.register(Queues::open(store.clone(), account.clone(), now)?);
         }
+        let connections = {
+            let clock = clock.clone();
+            let now = Arc::new(move || clock.now_ms());
+            EventConnections::open(&store, account.clone(), now, integrations.service("events"))?
+        };
+        integrations.connect(connections.clone());
         if outside.is_embedded("dynamodb") {
             let file = options.data_dir.join("tables").join("tables.sqlite");
             integrations.register(Tables::open(&file, account.clone())?);
@@ -269,7 +279,7 @@ impl Parts {
             assets,
             local_host(address),
         );
-        let app = app(account, &integrations, states, deployments.clone(), engine.clone());
+        let app = app(account, &integrations, connections, states, deployments.clone(), engine.clone());
         Ok(Parts { app, engine, lambda, step_functions, deployments })
     }
 }
@@ -308,17 +318,16 @@ fn services(integrations: &Integrations, states: &Arc<dyn Service>) -> BTreeMap<
 fn app(
     account: Account,
     integrations: &Integrations,
+    connections: Arc<EventConnections>,
     states: Arc<dyn Service>,
     deployments: Deployments,
     engine: Engine,
 ) -> App {
-    let mut app = App::builder(account.clone()).target("AWSStepFunctions", states);
-    for (prefix, name) in [
-        ("DynamoDB_20120810", "dynamodb"),
-        ("DynamoDBStreams_20120810", "dynamodb"),
-        ("AmazonSQS", "sqs"),
-        ("AWSEvents", "events"),
-    ] {
+    let mut app =
+        App::builder(account.clone()).target("AWSStepFunctions", states).target("AWSEvents", connections);
+    for (prefix, name) in
+        [("DynamoDB_20120810", "dynamodb"), ("DynamoDBStreams_20120810", "dynamodb"), ("AmazonSQS", "sqs")]
+    {
         if let Some(service) = integrations.service(name) {
             app = app.target(prefix, service);
         }

@@ -4,6 +4,9 @@
 //! they go, and how they are drawn. It reads no files and no executions; the state of an execution comes in as
 //! [`SvgOptions::statuses`].
 //!
+//! A Parallel or Map is a frame around the states inside. Its own box at the top of the frame is where arrows from
+//! outside arrive; the dot at the bottom, its exit, is where they leave, catchers' included.
+//!
 //! ```no_run
 //! use stepwell_graph::{Graph, SvgOptions};
 //!

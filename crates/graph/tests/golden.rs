@@ -15,8 +15,15 @@ const EXAMPLES: [&str; 5] = [
     "transfer-data-records",
     "transfer-data-records-sqs",
 ];
-const DEFINITIONS: [&str; 6] =
-    ["awkward-names", "distributed-map", "jsonata", "nested-maps", "order-processing", "parallel"];
+const DEFINITIONS: [&str; 7] = [
+    "awkward-names",
+    "distributed-map",
+    "jsonata",
+    "loop-around-frames",
+    "nested-maps",
+    "order-processing",
+    "parallel",
+];
 
 fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -3,6 +3,7 @@
 use serde_json::{Map as Object, Value, json};
 
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::map::exclusive;
 use crate::values::{Text, insert_some};
 
@@ -101,13 +102,13 @@ impl ItemReader {
         reader
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self, language: QueryLanguage) -> Value {
         let mut reader = Object::new();
         reader.insert("Resource".into(), format!("arn:aws:states:::s3:{}", self.api).into());
         if !self.config.is_empty() {
             reader.insert("ReaderConfig".into(), self.config.clone().into());
         }
-        reader.insert("Parameters".into(), self.parameters.clone().into());
+        reader.insert(language.call_field().into(), self.parameters.clone().into());
         Value::Object(reader)
     }
 }
@@ -209,7 +210,7 @@ impl ResultWriter {
         self
     }
 
-    pub(super) fn to_json(&self) -> Value {
-        json!({"Resource": "arn:aws:states:::s3:putObject", "Parameters": self.parameters})
+    pub(super) fn to_json(&self, language: QueryLanguage) -> Value {
+        json!({"Resource": "arn:aws:states:::s3:putObject", (language.call_field()): self.parameters})
     }
 }

@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use super::{IntegrationPattern, service_task};
 use crate::draft::Specific;
 use crate::errors::BuildError;
-use crate::state::task_type;
+use crate::language::QueryLanguage;
+use crate::state::{in_jsonata, task_type};
 
 task_type!(
     /// Calls an action of an AWS service.
@@ -29,7 +30,12 @@ struct Settings {
 }
 
 impl Specific for Settings {
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         let refuse = |problem: String| Err(BuildError::InvalidSettings { state: state.to_owned(), problem });
         if self.action.chars().next().is_none_or(char::is_uppercase) {
             return refuse(format!("the action '{}' must be in camelCase", self.action));
@@ -38,9 +44,11 @@ impl Specific for Settings {
             return refuse("the parameters must be an object".to_owned());
         };
         let service_api = format!("aws-sdk:{}:{}", self.service.to_lowercase(), self.action);
-        service_task(state, &service_api, self.pattern, parameters.clone(), fields)
+        service_task(state, language, &service_api, self.pattern, parameters.clone(), fields)
     }
 }
+
+in_jsonata!(CallAwsService, service: impl Into<String>, action: impl Into<String>);
 
 impl CallAwsService {
     /// Calls `action` (in camelCase) of `service`.
@@ -59,7 +67,7 @@ impl CallAwsService {
         CallAwsService::create(name, settings)
     }
 
-    /// The action's parameters in PascalCase: a payload template.
+    /// The action's parameters in PascalCase: a payload template, or in JSONata a value with expressions inside.
     pub fn parameters(&self, template: Value) -> CallAwsService {
         self.set(|settings| settings.parameters = template)
     }

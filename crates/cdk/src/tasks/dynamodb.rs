@@ -9,6 +9,7 @@ pub use attribute::{DynamoAttributeValue, DynamoProjectionExpression};
 use super::{IntegrationPattern, service_task};
 use crate::draft::Specific;
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::resources::Table;
 use crate::state::task_type;
 
@@ -56,11 +57,23 @@ struct Settings {
 }
 
 impl Specific for Settings {
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         if !self.finite {
             return Err(BuildError::NotFinite { state: state.to_owned() });
         }
-        service_task(state, self.api, IntegrationPattern::RequestResponse, self.parameters.clone(), fields)
+        service_task(
+            state,
+            language,
+            self.api,
+            IntegrationPattern::RequestResponse,
+            self.parameters.clone(),
+            fields,
+        )
     }
 }
 
@@ -105,6 +118,16 @@ macro_rules! dynamo_task {
                 item: impl IntoIterator<Item = (K, DynamoAttributeValue)>,
             ) -> $name {
                 $name::create(name, Settings::new($api, $item, item, &table))
+            }
+
+            /// As [`new`](Self::new), with JSONata as query language: `{% … %}` in strings is an expression.
+            #[must_use]
+            pub fn jsonata<K: Into<String>>(
+                name: impl Into<String>,
+                table: Table,
+                item: impl IntoIterator<Item = (K, DynamoAttributeValue)>,
+            ) -> $name {
+                $name::new(name, table, item).in_language(QueryLanguage::Jsonata)
             }
 
             /// Stands for attribute names in expressions: `#name` and the name.

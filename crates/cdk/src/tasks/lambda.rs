@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 use super::{IntegrationPattern, service_task};
 use crate::draft::Specific;
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::resources::Function;
 use crate::retry::Retry;
-use crate::state::task_type;
+use crate::state::{in_jsonata, task_type};
 use crate::values::{TaskInput, Text, insert_some};
 
 /// The errors with which Lambda itself fails, in the order of the CDK.
@@ -63,13 +64,18 @@ struct Settings {
 }
 
 impl Specific for Settings {
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         if self.payload_response_only {
-            return self.render_bare(state, fields);
+            return self.render_bare(state, language, fields);
         }
         let mut parameters = Map::new();
         parameters.insert("FunctionName".into(), self.function.arn().into());
-        let payload = self.payload.clone().unwrap_or_else(|| TaskInput::from_json_path_at("$"));
+        let payload = self.payload.clone().unwrap_or_else(|| TaskInput::whole(language));
         payload.insert_into(&mut parameters, "Payload");
         let invocation_type = self.invocation_type.map(|kind| match kind {
             LambdaInvocationType::RequestResponse => "RequestResponse",
@@ -83,13 +89,18 @@ impl Specific for Settings {
         if let Some(qualifier) = &self.qualifier {
             qualifier.insert_into(&mut parameters, "Qualifier");
         }
-        service_task(state, "lambda:invoke", self.pattern, parameters, fields)
+        service_task(state, language, "lambda:invoke", self.pattern, parameters, fields)
     }
 }
 
 impl Settings {
     /// The function's ARN as the resource; its parameters are the payload itself.
-    fn render_bare(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render_bare(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         let refuse = |problem: &str| {
             Err(BuildError::InvalidSettings { state: state.to_owned(), problem: problem.to_owned() })
         };
@@ -107,7 +118,11 @@ impl Settings {
         match &self.payload {
             None => Ok(()),
             Some(TaskInput::Object(payload)) => {
-                fields.insert("Parameters".into(), payload.clone());
+                fields.insert(language.call_field().into(), payload.clone());
+                Ok(())
+            }
+            Some(TaskInput::Text(Text::Literal(payload))) if language == QueryLanguage::Jsonata => {
+                fields.insert(language.call_field().into(), payload.clone().into());
                 Ok(())
             }
             Some(TaskInput::Text(_)) => {
@@ -116,6 +131,8 @@ impl Settings {
         }
     }
 }
+
+in_jsonata!(LambdaInvoke, function: Function);
 
 impl LambdaInvoke {
     /// Invokes `function` with the state's input.

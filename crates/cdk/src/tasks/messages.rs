@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 use super::{IntegrationPattern, service_task};
 use crate::draft::Specific;
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::resources::Topic;
-use crate::state::task_type;
+use crate::state::{in_jsonata, task_type};
 use crate::values::{TaskInput, Text};
 
 task_type!(
@@ -29,16 +30,23 @@ struct Publish {
 }
 
 impl Specific for Publish {
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         let mut parameters = Map::new();
         parameters.insert("TopicArn".into(), self.topic.arn().into());
         self.message.insert_into(&mut parameters, "Message");
         if let Some(subject) = &self.subject {
             subject.insert_into(&mut parameters, "Subject");
         }
-        service_task(state, "sns:publish", self.pattern, parameters, fields)
+        service_task(state, language, "sns:publish", self.pattern, parameters, fields)
     }
 }
+
+in_jsonata!(SnsPublish, topic: Topic, message: TaskInput);
 
 impl SnsPublish {
     /// Publishes `message` to `topic`.
@@ -114,12 +122,19 @@ struct PutEvents {
 }
 
 impl Specific for PutEvents {
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         let entries = self.entries.iter().map(EventEntry::render).collect();
         let parameters = Map::from_iter([("Entries".to_owned(), Value::Array(entries))]);
-        service_task(state, "events:putEvents", self.pattern, parameters, fields)
+        service_task(state, language, "events:putEvents", self.pattern, parameters, fields)
     }
 }
+
+in_jsonata!(EventBridgePutEvents, entries: impl IntoIterator<Item = EventEntry>);
 
 impl EventBridgePutEvents {
     /// Puts `entries`.

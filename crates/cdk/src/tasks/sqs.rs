@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::{IntegrationPattern, service_task};
 use crate::draft::Specific;
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::resources::Queue;
-use crate::state::task_type;
+use crate::state::{in_jsonata, task_type};
 use crate::values::{TaskInput, Text, seconds};
 
 task_type!(
@@ -34,7 +35,12 @@ struct Settings {
 }
 
 impl Specific for Settings {
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         let mut parameters = Map::new();
         parameters.insert("QueueUrl".into(), self.queue.url().into());
         self.body.insert_into(&mut parameters, "MessageBody");
@@ -47,9 +53,11 @@ impl Specific for Settings {
         if let Some(id) = &self.group_id {
             id.insert_into(&mut parameters, "MessageGroupId");
         }
-        service_task(state, "sqs:sendMessage", self.pattern, parameters, fields)
+        service_task(state, language, "sqs:sendMessage", self.pattern, parameters, fields)
     }
 }
+
+in_jsonata!(SqsSendMessage, queue: Queue, body: TaskInput);
 
 impl SqsSendMessage {
     /// Sends `body` to `queue`.

@@ -5,8 +5,9 @@ use serde_json::{Map, Value};
 use super::{IntegrationPattern, service_task};
 use crate::draft::Specific;
 use crate::errors::BuildError;
+use crate::language::QueryLanguage;
 use crate::resources::{Activity, StateMachineRef};
-use crate::state::task_type;
+use crate::state::{in_jsonata, task_type};
 use crate::values::{TaskInput, Text};
 
 task_type!(
@@ -34,12 +35,12 @@ struct StartExecution {
 }
 
 /// The member by which AWS shows which execution started this one.
-const STARTED_BY: &str = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$";
+const STARTED_BY: &str = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID";
 
 impl StartExecution {
-    fn input(&self, state: &str) -> Result<TaskInput, BuildError> {
+    fn input(&self, state: &str, language: QueryLanguage) -> Result<TaskInput, BuildError> {
         if !self.associate_with_parent {
-            return Ok(self.input.clone().unwrap_or_else(|| TaskInput::from_json_path_at("$")));
+            return Ok(self.input.clone().unwrap_or_else(|| TaskInput::whole(language)));
         }
         let mut input = match &self.input {
             None => Map::new(),
@@ -49,15 +50,25 @@ impl StartExecution {
                 return Err(BuildError::InvalidSettings { state: state.to_owned(), problem });
             }
         };
-        input.insert(STARTED_BY.into(), "$$.Execution.Id".into());
+        match language {
+            QueryLanguage::JsonPath => input.insert(format!("{STARTED_BY}.$"), "$$.Execution.Id".into()),
+            QueryLanguage::Jsonata => {
+                input.insert(STARTED_BY.into(), "{% $states.context.Execution.Id %}".into())
+            }
+        };
         Ok(TaskInput::Object(Value::Object(input)))
     }
 }
 
 impl Specific for StartExecution {
-    fn render(&self, state: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        state: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         let mut parameters = Map::new();
-        self.input(state)?.insert_into(&mut parameters, "Input");
+        self.input(state, language)?.insert_into(&mut parameters, "Input");
         parameters.insert("StateMachineArn".into(), self.state_machine.arn().into());
         if let Some(name) = &self.name {
             name.insert_into(&mut parameters, "Name");
@@ -69,9 +80,11 @@ impl Specific for StartExecution {
             }
             pattern => ("states:startExecution", pattern),
         };
-        service_task(state, api, pattern, parameters, fields)
+        service_task(state, language, api, pattern, parameters, fields)
     }
 }
+
+in_jsonata!(StepFunctionsStartExecution, state_machine: StateMachineRef);
 
 impl StepFunctionsStartExecution {
     /// Starts `state_machine` with the state's input.
@@ -128,15 +141,22 @@ struct InvokeActivity {
 }
 
 impl Specific for InvokeActivity {
-    fn render(&self, _: &str, fields: &mut Map<String, Value>) -> Result<(), BuildError> {
+    fn render(
+        &self,
+        _: &str,
+        language: QueryLanguage,
+        fields: &mut Map<String, Value>,
+    ) -> Result<(), BuildError> {
         fields.insert("Type".into(), "Task".into());
         fields.insert("Resource".into(), self.activity.arn().into());
         if let Some(parameters) = &self.parameters {
-            fields.insert("Parameters".into(), parameters.clone());
+            fields.insert(language.call_field().into(), parameters.clone());
         }
         Ok(())
     }
 }
+
+in_jsonata!(StepFunctionsInvokeActivity, activity: Activity);
 
 impl StepFunctionsInvokeActivity {
     /// Gives the state's input to a worker of `activity`.
@@ -148,5 +168,10 @@ impl StepFunctionsInvokeActivity {
     /// What the worker gets: a payload template. Default: the state's input.
     pub fn parameters(&self, template: Value) -> StepFunctionsInvokeActivity {
         self.set(|settings| settings.parameters = Some(template))
+    }
+
+    /// The same in JSONata: an expression, or a value with expressions inside.
+    pub fn arguments(&self, arguments: impl Into<Value>) -> StepFunctionsInvokeActivity {
+        self.parameters(arguments.into())
     }
 }

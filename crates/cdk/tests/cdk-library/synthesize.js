@@ -194,4 +194,49 @@ define("distributed map", ({ stack, bucket }) => ({
     .next(new sfn.DistributedMap(stack, "Input", { itemsPath: "$.items", maxConcurrencyPath: "$.c", itemSelector: { "v.$": "$$.Map.Item.Value" } }).itemProcessor(new sfn.Pass(stack, "Value"), { mode: sfn.ProcessorMode.DISTRIBUTED, executionType: sfn.ProcessorType.STANDARD })),
 }));
 
+define("jsonata machine", ({ stack, fn, table, queue, child, activity }) => {
+  const late = sfn.Fail.jsonata(stack, "Late", { error: "{% $states.input.code %}", cause: "too late" });
+  const choice = sfn.Choice.jsonata(stack, "Ready?", { outputs: "{% $states.input.part %}", assign: { chosen: "{% $states.input.id %}" } });
+  return {
+    queryLanguage: sfn.QueryLanguage.JSONATA, comment: "expressions",
+    definition: sfn.Pass.jsonata(stack, "Pass", { comment: "shapes", outputs: { id: "{% $states.input.id %}", list: [1, "{% $n %}"] }, assign: { n: "{% $states.input.n %}", m: 2 } })
+      .next(new tasks.LambdaInvoke(stack, "Invoke", { lambdaFunction: fn, outputs: "{% $states.result.Payload %}" }))
+      .next(tasks.LambdaInvoke.jsonata(stack, "Invoke with payload", { lambdaFunction: fn, payload: TaskInput.fromObject({ id: "{% $states.input.id %}" }), invocationType: tasks.LambdaInvocationType.EVENT,
+        taskTimeout: Timeout.jsonata("{% $states.input.limit %}"), heartbeatTimeout: Timeout.duration(Duration.seconds(5)), assign: { seen: "{% $states.result.StatusCode %}" } })
+        .addCatch(late, { errors: ["Late"], outputs: { why: "{% $states.errorOutput.Cause %}" }, assign: { failed: true } }))
+      .next(tasks.LambdaInvoke.jsonata(stack, "Ask", { lambdaFunction: fn, integrationPattern: IntegrationPattern.WAIT_FOR_TASK_TOKEN, payload: TaskInput.fromObject({ token: "{% $states.context.Task.Token %}" }) }))
+      .next(tasks.LambdaInvoke.jsonata(stack, "Bare", { lambdaFunction: fn, payloadResponseOnly: true, payload: TaskInput.fromText("{% $states.input.part %}") }))
+      .next(tasks.DynamoGetItem.jsonata(stack, "Get", { table, key: { Id: Attribute.fromString("{% $states.input.id %}") }, outputs: "{% $states.result.Item %}" }))
+      .next(tasks.SqsSendMessage.jsonata(stack, "Send", { queue, messageBody: TaskInput.fromText("{% $states.input.text %}") }))
+      .next(tasks.StepFunctionsStartExecution.jsonata(stack, "Run", { stateMachine: child, integrationPattern: IntegrationPattern.RUN_JOB, associateWithParent: true, input: TaskInput.fromObject({ b: "{% $n %}" }) }))
+      .next(tasks.StepFunctionsInvokeActivity.jsonata(stack, "Manual", { activity, arguments: { a: "{% $n %}" } }))
+      .next(tasks.CallAwsService.jsonata(stack, "Any", { service: "s3", action: "listBuckets", iamResources: ["*"], parameters: { Prefix: "{% $states.input.prefix %}" } }))
+      .next(sfn.Wait.jsonata(stack, "Wait", { time: sfn.WaitTime.seconds("{% $states.input.delay %}"), outputs: { waited: true } }))
+      .next(sfn.Wait.jsonata(stack, "Wait until", { time: sfn.WaitTime.timestamp("{% $states.input.at %}") }))
+      .next(choice
+        .when(Condition.jsonata("{% $states.input.status = 'READY' %}"), sfn.Succeed.jsonata(stack, "Done", { outputs: "{% $n %}" }), { outputs: { ready: true }, assign: { at: "{% $now() %}" }, comment: "ready" })
+        .when(Condition.jsonata("{% $states.input.n > 3 %}"), late)
+        .otherwise(new sfn.Succeed(stack, "Otherwise"))),
+  };
+});
+define("jsonata states", ({ stack, fn }) => ({
+  definition: new sfn.Pass(stack, "Path", { parameters: { "a.$": "$.a" } })
+    .next(sfn.Pass.jsonata(stack, "Expression", { outputs: "{% $states.input.a %}" }))
+    .next(tasks.LambdaInvoke.jsonata(stack, "Invoke", { lambdaFunction: fn }))
+    .next(sfn.Choice.jsonata(stack, "Which?").when(Condition.jsonata("{% $states.input.ok %}"), sfn.Succeed.jsonata(stack, "Good")).otherwise(sfn.Fail.jsonata(stack, "Bad"))),
+}));
+define("jsonata containers", ({ stack, bucket }) => ({
+  queryLanguage: sfn.QueryLanguage.JSONATA,
+  definition: sfn.Parallel.jsonata(stack, "Both", { arguments: { x: "{% $states.input.x %}" }, outputs: "{% $states.result[0] %}", assign: { all: "{% $states.result %}" } })
+    .branch(sfn.Pass.jsonata(stack, "Left", { outputs: 1 }), new sfn.Pass(stack, "Right"))
+    .addCatch(new sfn.Fail(stack, "Neither"), { outputs: "{% $states.errorOutput %}" })
+    .next(sfn.Map.jsonata(stack, "Each", { items: sfn.ProvideItems.jsonata("{% $states.input.items %}"), jsonataMaxConcurrency: "{% $states.input.limit %}", itemSelector: { v: "{% $states.context.Map.Item.Value %}" }, outputs: { n: "{% $count($states.result) %}" } })
+      .itemProcessor(sfn.Pass.jsonata(stack, "One", { outputs: "{% $states.input.v %}" })))
+    .next(sfn.Map.jsonata(stack, "Fixed", { items: sfn.ProvideItems.jsonArray([1, "{% $states.input.two %}"]), maxConcurrency: 2, jsonataItemSelector: "{% {'i': $states.context.Map.Item.Index} %}" })
+      .itemProcessor(new sfn.Pass(stack, "Two")))
+    .next(sfn.DistributedMap.jsonata(stack, "Objects", { itemReader: new sfn.S3ObjectsItemReader({ bucket, prefix: "in/" }), resultWriter: new sfn.ResultWriter({ bucket, prefix: "out/" }), toleratedFailureCount: 2,
+        itemBatcher: new sfn.ItemBatcher({ maxItemsPerBatch: 5, batchInput: { a: "{% $states.input.a %}" } }) })
+      .itemProcessor(new sfn.Pass(stack, "Object"))),
+}));
+
 process.stdout.write(JSON.stringify(cases, null, 1) + "\n");
