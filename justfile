@@ -44,3 +44,9 @@ bench:
 # Build and run the three workflows of examples/.
 run:
     ./run
+
+# Feed a part of the language (definition, json, path, intrinsic, jsonata, template, choice) or the interpreter (decide)
+# with whatever the fuzzer thinks of; needs `cargo install cargo-fuzz`. ARGS go to libFuzzer.
+fuzz TARGET *ARGS="-max_total_time=600":
+    fuzz/seed
+    RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none {{TARGET}} -- -dict=fuzz/asl.dict -timeout=30 -rss_limit_mb=3000 {{ARGS}}

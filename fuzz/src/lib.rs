@@ -5,3 +5,10 @@
 
 #[path = "../../crates/asl/tests/fuzzed/language.rs"]
 pub mod language;
+
+#[path = "../../crates/interpreter/tests/generated/bytes.rs"]
+pub mod bytes;
+#[path = "../../crates/interpreter/tests/generated/drive.rs"]
+pub mod drive;
+#[path = "../../crates/interpreter/tests/generated/machine.rs"]
+pub mod machine;

@@ -71,3 +71,32 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+/// The codes of all warnings, each with what it means and what helps. A code keeps its meaning for ever. AWS gives
+/// only some of them.
+pub const WARNINGS: [(&str, &str); 12] = [
+    (
+        "CHOICE_RULE_NEVER_MATCHES",
+        "What the rule asks for contradicts itself, as a value that is to equal two texts, to be a number and a text, or to \
+         be absent and compared. Often `Or` was meant instead of `And`.",
+    ),
+    (
+        "CHOICE_RULE_SHADOWED",
+        "Rules are tried in order, and whatever matches this one has matched an earlier one: the same again, or a wider \
+         one. Put the narrower rule first.",
+    ),
+    ("DUPLICATE_FIELD", "An object has a member twice; the last one counts. Remove one."),
+    ("ERROR_NEVER_CAUGHT", "`States.Runtime` ends the execution whatever `Retry` and `Catch` say."),
+    ("INTRINSIC_ARGUMENTS", "A call has more or fewer arguments than the function takes, and will fail."),
+    ("MISSING_TASK_TOKEN", "The task waits for its token, but does not pass `$$.Task.Token` on to anybody."),
+    ("NO_DOLLAR", "A member holds a path or call but its name does not end with `.$`: it is taken as text."),
+    ("NO_PATH", "A field holds a path but only the field with `Path` at its end would look it up."),
+    ("PASS_RESULT_IS_STATIC", "Nothing in `Result` is evaluated. `Parameters` is."),
+    (
+        "PATH_NEVER_EXISTS",
+        "The only way into the state is from one whose output the definition spells out (a `Result`, `Parameters` or \
+         `ResultSelector`), and that has no such member: the state will fail.",
+    ),
+    ("UNASSIGNED_VARIABLE", "A state reads a variable that no state assigns."),
+    ("UNKNOWN_ERROR_NAME", "There is no error of this name; names that begin with `States.` are reserved."),
+];

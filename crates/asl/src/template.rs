@@ -31,6 +31,17 @@ enum Part {
     Query(Expression),
 }
 
+/// What is known of a value before it is there.
+#[derive(Debug, Clone)]
+pub(crate) enum Shape {
+    /// Nothing.
+    Unknown,
+    /// All of it.
+    Value(Value),
+    /// An object with just these members.
+    Object(Arc<[(Arc<str>, Shape)]>),
+}
+
 /// What is wrong with one member of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TemplateProblem {
@@ -98,6 +109,11 @@ impl Template {
             Part::Literal(Value::Object(members)) => members.iter().map(|(name, _)| name.clone()).collect(),
             _ => Vec::new(),
         }
+    }
+
+    /// What is known of the value that the template stands for.
+    pub(crate) fn shape(&self) -> Shape {
+        self.0.shape()
     }
 
     /// Every call of an intrinsic function in the template, calls in calls not included.
@@ -173,6 +189,16 @@ impl Template {
 }
 
 impl Part {
+    fn shape(&self) -> Shape {
+        match self {
+            Part::Literal(value) => Shape::Value(value.clone()),
+            Part::Object(members) => {
+                Shape::Object(members.iter().map(|(name, part)| (name.clone(), part.shape())).collect())
+            }
+            Part::Array(_) | Part::Expression(..) | Part::Query(_) => Shape::Unknown,
+        }
+    }
+
     fn compile(node: &Node, problems: &mut Vec<TemplateProblem>) -> Part {
         match &node.kind {
             NodeKind::Object(members) => {

@@ -262,6 +262,24 @@ fn validation_of_the_whole_language() {
 }
 
 #[test]
+fn warnings_about_what_comes_to_nothing() {
+    check_findings(include_str!("spec/warnings.md"));
+}
+
+#[test]
+fn every_warning_is_documented_and_tested() {
+    let tested = [
+        include_str!("spec/validation.md"),
+        include_str!("spec/validation_whole.md"),
+        include_str!("spec/warnings.md"),
+    ];
+    let lines = tested.iter().flat_map(|text| text.lines()).filter_map(|line| line.strip_prefix("WARNING "));
+    let seen: std::collections::BTreeSet<&str> = lines.filter_map(|line| line.split(' ').next()).collect();
+    let documented = stepwell_asl::diagnostic::WARNINGS.iter().map(|(code, _)| *code).collect();
+    assert_eq!(seen, documented);
+}
+
+#[test]
 fn json_text() {
     check_all(include_str!("spec/json.md"), |row| {
         Some(match json::parse(&row.cells[0]) {

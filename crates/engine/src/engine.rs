@@ -182,6 +182,9 @@ pub struct TaskCallFailed {
     pub cause: Option<String>,
 }
 
+/// Shards with their inboxes, before their threads begin.
+pub(crate) type Shards = Vec<(Shard, mpsc::Receiver<Message>)>;
+
 struct ShardHandle {
     inbox: mpsc::Sender<Message>,
     queued_requests: Arc<AtomicUsize>,
@@ -245,7 +248,7 @@ impl Engine {
         runtime: Handle,
         options: EngineOptions,
         mut entropy: impl FnMut() -> u64,
-    ) -> Result<(Engine, Vec<(Shard, mpsc::Receiver<Message>)>), EngineStartError> {
+    ) -> Result<(Engine, Shards), EngineStartError> {
         let executions = Executions::open(&store)?;
         let dispatcher = Arc::new(Dispatcher::new(runtime, runner));
         let activities = Arc::new(Activities::open(&store, options.account.clone())?);
@@ -528,13 +531,28 @@ fn recover(
     let (mut recovered, mut parked_count) = (0u64, 0u64);
     let count = shards.len();
     for entry in executions.running() {
-        let (key, parked) = entry?;
+        // What cannot be understood costs only the execution it belongs to; a disk that cannot be read costs all.
+        let (key, parked) = match entry {
+            Err(error @ ReadError::Corrupt { .. }) => {
+                tracing::error!(%error, "cannot go on with an execution");
+                continue;
+            }
+            entry => entry?,
+        };
         if let Some(parked) = parked {
             shards[index_of(parked.arn_hash, count)].0.recover_parked(key, parked.due_ms);
             parked_count += 1;
             continue;
         }
-        let Some(row) = executions.row(key)? else { continue };
+        let row = match executions.row(key) {
+            Ok(Some(row)) => row,
+            Ok(None) => continue,
+            Err(error @ ReadError::Corrupt { .. }) => {
+                tracing::error!(execution = key.0, %error, "cannot go on with an execution");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         match shards[shard_index(&row.info.execution_arn, count)].0.recover(key) {
             Ok(()) => recovered += 1,
             Err(error) => {

@@ -12,6 +12,7 @@
 mod aliases;
 mod cache;
 mod errors;
+mod logging;
 mod record;
 mod versions;
 
@@ -20,7 +21,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use stepwell_asl::{MachineType, Program, compile_as};
 use stepwell_aws::Account;
@@ -33,6 +34,7 @@ pub use errors::{
     CreateAliasError, CreateMachineError, DeleteVersionError, MachinesError, PublishVersionError,
     TagMachineError, UpdateAliasError, UpdateMachineError,
 };
+pub use logging::ExecutionLog;
 use record::{AliasRecord, MachineRecord, RevisionRecord, VersionRecord};
 pub use versions::{Publication, VERSIONS_MAX, VersionDescription, VersionSummary};
 use versions::{TooManyVersions, version_arn, version_key};
@@ -201,6 +203,7 @@ pub struct Machines {
     /// Every machine by ARN; what is here is durable.
     entries: RwLock<BTreeMap<Arc<str>, Arc<Entry>>>,
     cache: Mutex<RevisionCache>,
+    log: OnceLock<Arc<dyn ExecutionLog>>,
     /// Held over every change, so that a check and its write are one; the value is the next free revision key.
     next_key: Mutex<u64>,
 }
@@ -236,6 +239,7 @@ impl Machines {
             aliases,
             entries: RwLock::new(entries),
             cache: Mutex::new(RevisionCache::default()),
+            log: OnceLock::new(),
             next_key: Mutex::new(next_key),
         })
     }

@@ -12,7 +12,7 @@ use stepwell_asl::payload::Payload;
 use stepwell_asl::program::ResourceKind;
 use stepwell_integrations::{Host, Progress, TaskRequest};
 use stepwell_interpreter::{
-    ChildStart, Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, Moment, TaskDispatch,
+    ChildStart, Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, Moment, Record, TaskDispatch,
     TaskReply, TaskToken, decide, resume,
 };
 use stepwell_store::{
@@ -352,6 +352,7 @@ impl Shard {
         live.row.outcome = outcome(&decision, self.now_ms);
         self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
         self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
+        self.log(&live.revision, &info, &decision.records);
         let started = StartedExecution { execution_arn: info.execution_arn.clone(), start_ms: info.start_ms };
         self.releases.push(Release::Start(answer, Ok(started)));
         let is_closed = live.row.outcome.is_some();
@@ -492,6 +493,9 @@ impl Shard {
         let executions = &self.surroundings.executions;
         executions.put_records(&mut self.batch, key, number, &decision.records);
         let info = live.row.info.clone();
+        if let Some(log) = self.surroundings.machines.execution_log() {
+            log.log(&mut self.batch, &live.revision, &info, &decision.records);
+        }
         live.row.outcome = outcome(&decision, moment.now_ms);
         if live.row.outcome.is_some() {
             executions.put_closed(&mut self.batch, key, &live.row);
@@ -578,6 +582,13 @@ impl Shard {
     }
 
     /// Hands the round to the store. Its releases follow once it is durable; the shard goes on meanwhile.
+    /// Logs what happened, in the batch that makes it durable.
+    fn log(&mut self, revision: &MachineRevision, info: &ExecutionInfo, records: &[Record]) {
+        if let Some(log) = self.surroundings.machines.execution_log() {
+            log.log(&mut self.batch, revision, info, records);
+        }
+    }
+
     fn commit(&mut self) {
         if self.batch.is_empty() && self.releases.is_empty() {
             return;

@@ -359,6 +359,7 @@ fn apply_to_visit(
         | EventDetails::TaskSucceeded { output, .. } => Activity::Succeeded { result: output.clone() },
         EventDetails::LambdaFunctionFailed { error, cause }
         | EventDetails::ActivityFailed { error, cause }
+        | EventDetails::TaskSubmitFailed { error, cause, .. }
         | EventDetails::TaskFailed { error, cause, .. } => failed(error, cause, false),
         EventDetails::LambdaFunctionTimedOut { error, cause }
         | EventDetails::ActivityTimedOut { error, cause }

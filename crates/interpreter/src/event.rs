@@ -167,6 +167,8 @@ pub enum EventDetails {
     TaskStarted { resource: TaskResource },
     /// `TaskSubmitted`
     TaskSubmitted { resource: TaskResource, output: Stored },
+    /// `TaskSubmitFailed`: the call that was to begin a job or pass a task token on.
+    TaskSubmitFailed { resource: TaskResource, error: Option<Arc<str>>, cause: Option<Arc<str>> },
     /// `TaskSucceeded`
     TaskSucceeded { resource: TaskResource, output: Stored },
     /// `TaskFailed`

@@ -74,6 +74,14 @@ pub(crate) fn activity(arn: &str) -> Result<(), Fault> {
     }
 }
 
+/// Refuses what is not the ARN of a Map Run.
+pub(crate) fn map_run(arn: &str) -> Result<(), Fault> {
+    match parts(arn)?.0 {
+        "mapRun" => Ok(()),
+        other => Err(wrong_type(other)),
+    }
+}
+
 /// Whether this is the ARN of an activity.
 pub(crate) fn is_activity(arn: &str) -> bool {
     activity(arn).is_ok()

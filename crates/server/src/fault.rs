@@ -33,14 +33,6 @@ pub(crate) fn not_yet_supported(operation: &str) -> Fault {
     )
 }
 
-/// A member of a supported operation that Stepwell does not serve yet.
-pub(crate) fn member_not_yet_supported(operation: &str, member: &str) -> Fault {
-    Fault::new(
-        "UnsupportedOperationException",
-        format!("The member '{member}' of {operation} is not yet supported by Stepwell"),
-    )
-}
-
 /// A `ValidationException` of Step Functions itself, with its `reason` where it has one.
 pub(crate) fn validation(message: impl Into<String>, reason: Option<&str>) -> Fault {
     let mut fault = service("ValidationException", message);

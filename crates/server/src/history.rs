@@ -19,6 +19,11 @@ pub fn event(event: &HistoryEvent, include_data: bool) -> Value {
     Value::Object(wire)
 }
 
+/// Type and details of an event, apart from its frame.
+pub(crate) fn type_and_details(event: &HistoryEvent, include_data: bool) -> (String, Option<Value>) {
+    (type_name(&event.details), Details { include_data }.of(&event.details))
+}
+
 /// Milliseconds since 1970 as AWS writes times: seconds with a fraction.
 pub(crate) fn seconds(ms: i64) -> Value {
     Value::from(ms as f64 / 1000.0)
@@ -51,6 +56,7 @@ fn type_name(details: &EventDetails) -> String {
         E::TaskSubmitted { .. } => "TaskSubmitted",
         E::TaskSucceeded { .. } => "TaskSucceeded",
         E::TaskFailed { .. } => "TaskFailed",
+        E::TaskSubmitFailed { .. } => "TaskSubmitFailed",
         E::TaskTimedOut { .. } => "TaskTimedOut",
         E::ParallelStateStarted => "ParallelStateStarted",
         E::ParallelStateSucceeded => "ParallelStateSucceeded",
@@ -134,7 +140,9 @@ impl Details {
                 put_resource(&mut wire, &resource.resource_type, &resource.resource);
                 self.put_output(&mut wire, &output.payload);
             }
-            E::TaskFailed { resource, error, cause } | E::TaskTimedOut { resource, error, cause } => {
+            E::TaskFailed { resource, error, cause }
+            | E::TaskSubmitFailed { resource, error, cause }
+            | E::TaskTimedOut { resource, error, cause } => {
                 put_resource(&mut wire, &resource.resource_type, &resource.resource);
                 put_failure(&mut wire, error.as_deref(), cause.as_deref());
             }

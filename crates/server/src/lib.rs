@@ -2,7 +2,7 @@
 //!
 //! Owns routing, the wire protocols, request validation against AWS's model, error texts, pagination, and the mapping
 //! between API shapes and the engine's types. Decides nothing about how an execution goes on: every action ends in a
-//! call of the engine. Never touches the store.
+//! call of the engine. Never reads the store.
 //!
 //! [`App`] is the table of services; [`serve`] puts it on a port; [`StepFunctions`] is Step Functions itself, a
 //! service like the others, so that callers inside this process take the very same path as those outside.
@@ -19,6 +19,7 @@ mod app;
 mod arns;
 mod browser;
 mod crc32;
+mod execution_log;
 mod fault;
 pub mod history;
 mod limits;
@@ -32,6 +33,7 @@ mod test_state;
 mod wire;
 
 pub use app::{Answer, App, AppBuilder, AuthCheck, HealthCheck, RestService};
+pub use execution_log::ExecutionLogs;
 pub use limits::{BODY_BYTES_MAX, Limits};
 pub use listen::{ListenRefused, check_listen_address};
 pub use serve::{serve, serve_with};

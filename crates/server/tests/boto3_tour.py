@@ -131,6 +131,22 @@ tested = direct.test_state(
 assert (tested["status"], tested["error"]) == ("RETRIABLE", "E"), tested
 assert tested["inspectionData"]["errorDetails"] == {"retryIndex": 0, "retryBackoffIntervalSeconds": 3}, tested
 
+logs = boto3.client("logs", **options)
+logs.create_log_group(logGroupName="/tour")
+group = logs.describe_log_groups(logGroupNamePrefix="/tour")["logGroups"][0]["arn"]
+logged = states.create_state_machine(
+    name="logged", definition=PASS, roleArn=ROLE,
+    loggingConfiguration={"level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group}}]},
+)["stateMachineArn"]
+closed(states.start_execution(stateMachineArn=logged, input='{"secret": 1}')["executionArn"])
+pages = logs.get_paginator("filter_log_events").paginate(logGroupName="/tour", PaginationConfig={"PageSize": 3})
+records = [json.loads(event["message"]) for page in pages for event in page["events"]]
+assert [record["type"] for record in records] == events, records
+assert "secret" not in json.dumps(records), records
+refused("InvalidLoggingConfiguration", "Log Destination not found.", states.update_state_machine, stateMachineArn=logged,
+    loggingConfiguration={"level": "ALL", "destinations": [{"cloudWatchLogsLogGroup": {"logGroupArn": group.replace("tour", "x")}}]})
+states.delete_state_machine(stateMachineArn=logged)
+
 absent = machine + "x"
 refused("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{absent}'", states.start_execution, stateMachineArn=absent)
 refused("StateMachineAlreadyExists", machine, states.create_state_machine, name="tour", definition=PASS, roleArn=ROLE)

@@ -25,6 +25,7 @@ const FAMILIES: &[&str] = &[
     "api_validation",
     "api_variable_references",
     "api_versioning",
+    "logs",
     "test_state",
 ];
 
@@ -32,7 +33,7 @@ const FAMILIES: &[&str] = &[
 const ADDED_SINCE: &[&str] = &["encryptionConfiguration", "redriveCount"];
 
 /// What cases may require because it is served here.
-const SERVED: &[&str] = &["activity", "states"];
+const SERVED: &[&str] = &["activity", "logs", "states"];
 
 /// How a case ended.
 enum Outcome {
@@ -89,6 +90,35 @@ fn cases(family: &Path) -> Vec<PathBuf> {
     paths
 }
 
+/// An execution with a logging configuration: what is in its log group at the end.
+async fn logged_execution(case: &Value) -> Outcome {
+    let home = Home::of_account("111111111111");
+    let mut replay = Replay::new(case);
+    let group = json!({"logGroupName": "log_group_name"});
+    home.logs("CreateLogGroup", group.clone()).await.expect("creates");
+    let new = json!({
+        "name": "m", "roleArn": replay.fill_text("snf_role_arn"), "definition": case["definition"].to_string(),
+        "loggingConfiguration": replay.fill(&case["logging_configuration"], &[]),
+    });
+    let created = match home.call("CreateStateMachine", new).await {
+        Ok(created) => created,
+        Err(refusal) => return Outcome::Failed(refusal),
+    };
+    if text(&case["id"]).contains("deleted_log_group") {
+        home.logs("DeleteLogGroup", group.clone()).await.expect("deletes");
+    }
+    let start = json!({"stateMachineArn": created["stateMachineArn"], "input": case["input_text"]});
+    let started = home.ok("StartExecution", start).await;
+    home.closed(started["executionArn"].as_str().unwrap_or_default()).await;
+    let logged = home.logs("FilterLogEvents", group).await.unwrap_or_default();
+    let messages: Value = list(&logged["events"]).map(|event| event["message"].clone()).collect();
+    let expected = case["expected"].get("logged_execution_events").cloned().unwrap_or(json!([]));
+    match replay.matches(&expected, &messages, "") {
+        Ok(()) => Outcome::Passed,
+        Err(reason) => Outcome::Failed(format!("{reason}: {messages}")),
+    }
+}
+
 /// A state tested by itself. A mock stands for whatever service the case may need otherwise.
 async fn test_state(home: &Home, case: &Value) -> Outcome {
     let is_alone = case["params"]["mock"].is_object() || case["expected"]["exception"].is_object();
@@ -113,6 +143,9 @@ async fn test_state(home: &Home, case: &Value) -> Outcome {
 
 /// `probe` only tells which operations are there, so that no data directory is made for a case that cannot run.
 async fn replay(probe: &Home, case: &Value) -> Outcome {
+    if case["kind"] == "execution" {
+        return logged_execution(case).await;
+    }
     if case["kind"] == "test_state" {
         return test_state(probe, case).await;
     }
@@ -123,6 +156,9 @@ async fn replay(probe: &Home, case: &Value) -> Outcome {
     }
     for step in list(&case["steps"]).filter(|step| step["wait_for"].is_null()) {
         let operation = step["operation"].as_str().unwrap_or_default();
+        if step["service"] == "logs" {
+            continue;
+        }
         if step["service"] != "stepfunctions" {
             return Outcome::Open(format!("needs {}", step["service"].as_str().unwrap_or_default()));
         }
@@ -151,6 +187,11 @@ async fn replay(probe: &Home, case: &Value) -> Outcome {
             continue;
         }
         let operation = step["operation"].as_str().unwrap_or_default();
+        if step["service"] == "logs" {
+            // One name stands for several groups of the recording, so it may be there already.
+            answers.push(home.logs(operation, params).await.unwrap_or_default());
+            continue;
+        }
         let outcome = home.call(operation, params).await;
         if let Err(refusal) = &outcome
             && refusal.contains("not yet supported by Stepwell")

@@ -671,3 +671,33 @@ async fn states_are_tested_by_themselves() {
         assert!(refusal.starts_with(expected), "{more}: {refusal}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_children_of_a_map_run_are_listed() {
+    let home = Home::new();
+    let definition = json!({"StartAt": "M", "States": {"M": {"Type": "Map", "End": true, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}},
+    }}}});
+    let machine = home.create("m", &definition).await;
+    let start = json!({"stateMachineArn": machine, "input": "[1, 2]"});
+    let execution = home.ok("StartExecution", start).await["executionArn"].clone();
+    home.closed(execution.as_str().expect("an ARN")).await;
+    let history = home.ok("GetExecutionHistory", json!({"executionArn": execution})).await;
+    let events = history["events"].as_array().expect("a list");
+    let started = events.iter().find(|event| event["type"] == "MapRunStarted").expect("a Map Run");
+    let map_run = started["mapRunStartedEventDetails"]["mapRunArn"].clone();
+    let listed = home.ok("ListExecutions", json!({"mapRunArn": map_run, "statusFilter": "SUCCEEDED"})).await;
+    let children = listed["executions"].as_array().expect("a list");
+    assert_eq!(children.len(), 2);
+    let child = home.ok("DescribeExecution", json!({"executionArn": children[0]["executionArn"]})).await;
+    assert_eq!((&child["mapRunArn"], &children[0]["mapRunArn"]), (&map_run, &map_run));
+    let pending = json!({"mapRunArn": map_run, "statusFilter": "PENDING_REDRIVE"});
+    assert_eq!(home.ok("ListExecutions", pending).await, json!({"executions": []}));
+    let missing = json!({"mapRunArn": arn("mapRun:m/l:u")});
+    assert!(
+        home.call("ListExecutions", missing).await.expect_err("is absent").starts_with("ResourceNotFound")
+    );
+    let wrong = json!({"mapRunArn": machine});
+    assert!(home.call("ListExecutions", wrong).await.expect_err("is none").starts_with("InvalidArn"));
+}

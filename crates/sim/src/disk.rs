@@ -94,6 +94,26 @@ impl SimulatedDisk {
         state.durable[index].get(key).cloned()
     }
 
+    /// The first key of a keyspace that begins with `prefix`.
+    #[must_use]
+    pub fn first_key(&self, keyspace: &str, prefix: &[u8]) -> Option<Vec<u8>> {
+        let state = self.lock();
+        let index = state.names.iter().position(|name| *name == keyspace)?;
+        let (key, _) = state.durable[index].range(prefix.to_vec()..).next()?;
+        key.starts_with(prefix).then(|| key.clone())
+    }
+
+    /// Changes a durable value behind everybody's back, and crashes.
+    pub fn corrupt(&self, keyspace: &str, key: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.lock();
+        let index = state.names.iter().position(|name| *name == keyspace);
+        if let Some(value) = index.and_then(|index| state.durable[index].get_mut(key)) {
+            change(value);
+        }
+        drop(state);
+        self.crash(0);
+    }
+
     /// Visits every durable pair in a fixed order.
     pub fn for_each_durable(&self, mut visit: impl FnMut(&str, &[u8], &[u8])) {
         let state = self.lock();
@@ -133,7 +153,9 @@ impl Backend for SimulatedDisk {
         let changes: Vec<Change> = changes.collect();
         state.groups += 1;
         match state.fault.take() {
-            Some(Fault::WriteRefused) => return Err(BackendError::new("no space left on the simulated disk")),
+            Some(Fault::WriteRefused) => {
+                return Err(BackendError::new("no space left on the simulated disk"));
+            }
             Some(Fault::WriteUnknown) => {
                 state.unsynced.push(changes);
                 return Err(BackendError::new("a simulated write failed half-way"));

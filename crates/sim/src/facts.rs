@@ -15,6 +15,8 @@ pub enum Fact {
     Started(Attempt),
     /// Its call was answered; a token or a job is waited for.
     Submitted(Attempt),
+    /// A heartbeat came.
+    Heard(Attempt),
     /// It gave a result or an error.
     Answered(Attempt),
     /// Nobody waits for it any more, for whatever reason.
@@ -30,6 +32,8 @@ pub struct Facts {
     pub started: BTreeSet<Attempt>,
     /// Those whose call was answered.
     pub submitted: BTreeSet<Attempt>,
+    /// Those that sent a heartbeat.
+    pub heard: BTreeSet<Attempt>,
     /// Those that gave a result or an error.
     pub answered: BTreeSet<Attempt>,
     /// Those that nobody waits for any more.
@@ -43,6 +47,7 @@ impl Facts {
             Fact::Scheduled(attempt) => self.scheduled.insert(attempt),
             Fact::Started(attempt) => self.started.insert(attempt),
             Fact::Submitted(attempt) => self.submitted.insert(attempt),
+            Fact::Heard(attempt) => self.heard.insert(attempt),
             Fact::Answered(attempt) => self.answered.insert(attempt),
             Fact::Over(attempt) => self.over.insert(attempt),
         };

@@ -8,6 +8,7 @@
 //! The code under test is the engine's own: its shards are stepped by hand, the store's backend is a disk in memory,
 //! tasks and clients run on a runtime of one thread. Tests only.
 
+mod checks;
 pub mod clients;
 pub mod disk;
 pub mod facts;

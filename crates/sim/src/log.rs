@@ -23,7 +23,12 @@ impl Log {
     #[must_use]
     pub fn new(keeps_all: bool) -> Self {
         let kept = if keeps_all { usize::MAX } else { LINES_KEPT };
-        Log(Arc::new(Mutex::new(Inner { hash: 0xcbf2_9ce4_8422_2325, lines: 0, last: VecDeque::new(), kept })))
+        Log(Arc::new(Mutex::new(Inner {
+            hash: 0xcbf2_9ce4_8422_2325,
+            lines: 0,
+            last: VecDeque::new(),
+            kept,
+        })))
     }
 
     /// Notes a line.

@@ -115,7 +115,7 @@ impl Generator<'_> {
         let last = if later.is_empty() { 1 } else { 0 };
         match self.random.weighted(&[3, 7, choice, 3, last, last, containers, containers]) {
             0 => self.pass(&transition),
-            1 => self.task(&transition, later, depth),
+            1 => self.task(&transition, later),
             2 => self.choice(later),
             3 => self.wait(&transition),
             4 => r#""Type":"Succeed""#.to_owned(),
@@ -135,6 +135,9 @@ impl Generator<'_> {
             r#","Parameters":{"n.$":"$.n","fixed":[1,{"a":null}]}"#,
             r#","InputPath":"$.n","ResultPath":"$.copy""#,
             r#","OutputPath":"$.missing""#,
+            r#","Parameters":{"id.$":"States.UUID()","n.$":"States.MathRandom(1, 9)"}"#,
+            r#","QueryLanguage":"JSONata","Output":{"n":"{% $states.input.n + 1 %}","chance":"{% $random() %}"}"#,
+            r#","QueryLanguage":"JSONata","Output":"{% $states.input %}""#,
             &assign,
         ]);
         format!(r#""Type":"Pass"{body},{transition}"#)
@@ -142,6 +145,9 @@ impl Generator<'_> {
 
     fn wait(&mut self, transition: &str) -> String {
         let until = match self.random.below(4) {
+            0 if self.random.one_in(2) => {
+                r#""QueryLanguage":"JSONata","Seconds":"{% $states.input.n %}""#.to_owned()
+            }
             0 => r#""SecondsPath":"$.n""#.to_owned(),
             // The simulation begins at 1,000,000,000 s.
             1 => format!(r#""Timestamp":"2001-09-09T0{}:46:40Z""#, self.random.between(1, 3)),
@@ -166,11 +172,31 @@ impl Generator<'_> {
             rules.push(format!(r#"{{{test},"Next":"{target}"}}"#));
         }
         let default = self.random.pick(later);
-        let default = if self.random.one_in(5) { String::new() } else { format!(r#","Default":"{default}""#) };
+        let default =
+            if self.random.one_in(5) { String::new() } else { format!(r#","Default":"{default}""#) };
         format!(r#""Type":"Choice","Choices":[{}]{default}"#, rules.join(","))
     }
 
-    fn task(&mut self, transition: &str, later: &[String], depth: usize) -> String {
+    /// A task in the other query language.
+    fn query_task(&mut self, transition: &str, later: &[String]) -> String {
+        let call = self.random.pick(&[
+            r#""Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","Arguments":{"FunctionName":"f","Payload":{"token":"{% $states.context.Task.Token %}"}}"#,
+            r#""Resource":"arn:aws:states:::dynamodb:getItem","Arguments":{"TableName":"t","Key":"{% $states.input %}"}"#,
+        ]);
+        let rest = self.random.pick(&[
+            "",
+            r#","Output":{"answer":"{% $states.result %}","n":"{% $states.input.n %}"}"#,
+            r#","TimeoutSeconds":"{% 10 + 20 %}""#,
+        ]);
+        let mut text = format!(r#""Type":"Task","QueryLanguage":"JSONata",{call}{rest},{transition}"#);
+        self.handlers(&mut text, later, false);
+        text
+    }
+
+    fn task(&mut self, transition: &str, later: &[String]) -> String {
+        if self.random.one_in(5) {
+            return self.query_task(transition, later);
+        }
         let token = r#"{"token.$":"$$.Task.Token"}"#;
         let (resource, may_beat) = match self.random.below(7) {
             0 => (format!(r#""Resource":"arn:aws:states:::lambda:invoke.waitForTaskToken","Parameters":{{"FunctionName":"f","Payload":{token}}}"#), true),
@@ -201,15 +227,21 @@ impl Generator<'_> {
             &assign,
         ]);
         text.push_str(rest);
-        self.handlers(&mut text, later, depth);
+        self.handlers(&mut text, later, true);
         text
     }
 
-    fn handlers(&mut self, text: &mut String, later: &[String], _depth: usize) {
+    fn handlers(&mut self, text: &mut String, later: &[String], has_paths: bool) {
         if self.random.one_in(2) {
-            let names = self.random.pick(&["States.ALL", "Script.Error", "States.Timeout", "States.TaskFailed"]);
+            let names =
+                self.random.pick(&["States.ALL", "Script.Error", "States.Timeout", "States.TaskFailed"]);
             let (interval, attempts) = (self.random.between(1, 20), self.random.below(4));
-            let rest = self.random.pick(&["", r#","BackoffRate":3"#, r#","JitterStrategy":"FULL""#, r#","MaxDelaySeconds":25"#]);
+            let rest = self.random.pick(&[
+                "",
+                r#","BackoffRate":3"#,
+                r#","JitterStrategy":"FULL""#,
+                r#","MaxDelaySeconds":25"#,
+            ]);
             write!(
                 text,
                 r#","Retry":[{{"ErrorEquals":["{names}"],"IntervalSeconds":{interval},"MaxAttempts":{attempts}{rest}}}]"#
@@ -218,7 +250,7 @@ impl Generator<'_> {
         }
         if !later.is_empty() && self.random.one_in(2) {
             let target = self.random.pick(later);
-            let path = self.random.pick(&["", r#","ResultPath":"$.error""#]);
+            let path = if has_paths && self.random.one_in(2) { r#","ResultPath":"$.error""# } else { "" };
             write!(text, r#","Catch":[{{"ErrorEquals":["States.ALL"],"Next":"{target}"{path}}}]"#)
                 .expect("a string takes everything");
         }
@@ -231,7 +263,7 @@ impl Generator<'_> {
             branches.push(format!("{{{}}}", self.states(count, depth + 1)));
         }
         let mut text = format!(r#""Type":"Parallel","Branches":[{}],{transition}"#, branches.join(","));
-        self.handlers(&mut text, later, depth);
+        self.handlers(&mut text, later, true);
         text
     }
 
@@ -250,7 +282,7 @@ impl Generator<'_> {
         let mut text = format!(
             r#""Type":"Map","ItemProcessor":{{{mode}{processor}}},"MaxConcurrency":{concurrency}{items},{transition}"#
         );
-        self.handlers(&mut text, later, depth);
+        self.handlers(&mut text, later, true);
         text
     }
 }

@@ -120,10 +120,10 @@ impl Scenario {
             clients::start(runtime, engine, &self.answers, revision, format!("e{index}"), INPUT);
             self.asked.insert(*index);
         }
-        for activity in 0..ACTIVITIES.len() {
+        for (activity, name) in ACTIVITIES.iter().enumerate() {
             if !std::mem::replace(&mut self.polling[activity], true) {
                 let House { runtime, engine, .. } = &self.house;
-                let arn = engine.account().arn("states", &format!("activity:{}", ACTIVITIES[activity]));
+                let arn = engine.account().arn("states", &format!("activity:{name}"));
                 clients::poll(runtime, engine, &self.answers, activity, arn);
             }
         }
@@ -137,7 +137,9 @@ impl Scenario {
             match answer {
                 // A client that hears "exists already" after it has asked before knows that it was heard then.
                 Answer::Started {
-                    arn, result: Ok(_) | Err(StartExecutionError::AlreadyExists { .. }), ..
+                    arn,
+                    result: Ok(_) | Err(StartExecutionError::AlreadyExists { .. }),
+                    ..
                 } => {
                     let index = arn.rsplit_once(":e").and_then(|(_, index)| index.parse().ok());
                     self.unanswered.remove(&index.expect("names end in a number"));

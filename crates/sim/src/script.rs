@@ -117,7 +117,10 @@ impl State {
             Progress::Submitted(_) => self.inherited_submitted.contains(&attempt),
         };
         if !expected {
-            return Err(format!("attempt {id} is called with {:?}, which is not how far it came", request.progress));
+            return Err(format!(
+                "attempt {id} is called with {:?}, which is not how far it came",
+                request.progress
+            ));
         }
         if !self.called.insert(attempt) {
             return Err(format!("attempt {id} is called twice in one life of the engine"));

@@ -98,7 +98,8 @@ impl Shadows {
             Ok(())
         });
         replayed.map_err(|e| format!("{key:?} cannot be replayed: {e}"))?;
-        let records = found.ok_or_else(|| format!("batch {number} of {key:?} was written and is not there"))?;
+        let records =
+            found.ok_or_else(|| format!("batch {number} of {key:?} was written and is not there"))?;
         let shadow = self.shadow(executions, machines, key)?;
         if fires_timer(&records) {
             let due_ms = shadow.execution.next_due_ms();
@@ -115,7 +116,14 @@ impl Shadows {
         }
         let mut facts = Vec::new();
         let shadow = self.shadow(executions, machines, key)?;
-        shadow.batch(number, &records, now_ms, &mut facts)?;
+        shadow.batch(number, &records, now_ms, &mut facts).map_err(|reason| {
+            let mut text = reason + "\nits journal:";
+            let told = executions.replay(key, |number, records| {
+                records.iter().for_each(|record| text += &format!("\n  {number}: {record:?}"));
+                Ok(())
+            });
+            told.map_or_else(|error| error.to_string(), |()| text)
+        })?;
         self.unsynced.append(&mut facts);
         Ok(())
     }
@@ -137,7 +145,8 @@ impl Shadows {
         open: &BTreeMap<ExecutionKey, Option<Parked>>,
     ) -> Result<(), String> {
         for (key, execution) in live {
-            let shadow = self.by_key.get_mut(key).ok_or_else(|| format!("{key:?} lives and is not stored"))?;
+            let shadow =
+                self.by_key.get_mut(key).ok_or_else(|| format!("{key:?} lives and is not stored"))?;
             if shadow.compared == Some(execution.next_batch()) {
                 continue;
             }
@@ -266,11 +275,22 @@ impl Shadow {
         self.last_ms = at_ms;
         let thread = event.thread;
         match &event.details {
+            // Its chain is given up, or the whole execution ends: nothing of it is due any more.
+            EventDetails::StateAborted { .. }
+            | EventDetails::MapIterationAborted { .. }
+            | EventDetails::MapIterationFailed { .. } => drop(self.due.remove(&thread)),
+            details if details.is_terminal() => {}
+            // A chain that rests does nothing else before it is due.
+            _ => self.due(thread, at_ms)?,
+        }
+        match &event.details {
             EventDetails::LambdaFunctionScheduled { scheduled, .. }
             | EventDetails::TaskScheduled { scheduled, .. } => {
                 self.schedule(event, scheduled, false, facts)?;
             }
-            EventDetails::ActivityScheduled { scheduled, .. } => self.schedule(event, scheduled, true, facts)?,
+            EventDetails::ActivityScheduled { scheduled, .. } => {
+                self.schedule(event, scheduled, true, facts)?
+            }
             EventDetails::ActivityStarted { .. } => {
                 let attempt = self.heard(event)?;
                 facts.push(Fact::Started((self.arn(), attempt)));
@@ -289,6 +309,7 @@ impl Shadow {
             | EventDetails::ActivitySucceeded { .. }
             | EventDetails::ActivityFailed { .. }
             | EventDetails::TaskSucceeded { .. }
+            | EventDetails::TaskSubmitFailed { .. }
             | EventDetails::TaskFailed { .. } => {
                 let open = self.open.remove(&thread).ok_or("nothing was scheduled that could end")?;
                 facts.push(Fact::Answered((self.arn(), open.scheduled_event)));
@@ -301,7 +322,6 @@ impl Shadow {
                 open.may_time_out(at_ms)?;
                 facts.push(Fact::Over((self.arn(), open.scheduled_event)));
             }
-            EventDetails::StateExited { state_type: StateType::Wait, .. } => self.due(thread, at_ms)?,
             EventDetails::ExecutionTimedOut { .. } => {
                 let info = self.execution.info();
                 let seconds = info.timeout_s.ok_or("it has no TimeoutSeconds")?;
@@ -350,7 +370,6 @@ impl Shadow {
         is_activity: bool,
         facts: &mut Vec<Fact>,
     ) -> Result<(), String> {
-        self.due(event.thread, event.timestamp_ms)?;
         let seconds = |s: u64| event.timestamp_ms.saturating_add_unsigned(s * 1000);
         let open = Open {
             scheduled_event: event.id,
@@ -393,8 +412,10 @@ impl Shadow {
                 self.due.insert(*thread, *due_ms);
             }
             PrivateRecord::HeartbeatReceived { thread, at_ms } => {
+                let arn = self.arn();
                 if let Some(open) = self.open.get_mut(thread) {
                     open.heard_ms = *at_ms;
+                    facts.push(Fact::Heard((arn, open.scheduled_event)));
                 }
             }
             PrivateRecord::ThreadStarted { thread, parent, .. } => {

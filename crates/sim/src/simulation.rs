@@ -1,18 +1,18 @@
 //! The run of one seed: what happens is drawn, done, noted and checked, one step after the other; at the end nothing
 //! is broken any more, every task answers, and every execution must end.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
-use stepwell_engine::{
-    Clock, ExecutionStatus, HistoryPage, StartExecutionError, StopExecutionError, TaskTokenError,
-};
+use stepwell_engine::{Clock, ExecutionStatus};
 use stepwell_integrations::TaskOutcome;
-use stepwell_interpreter::TaskToken;
 use stepwell_store::ExecutionKey;
 
-use crate::clients::{self, Answer, Answers, Promises, Say};
+use crate::checks;
+use crate::clients::{self, Answers, Promises, Say};
 use crate::disk::{Fault, SimulatedDisk};
 use crate::house::{House, SimulatedClock, furnish, redefine};
 use crate::log::Log;
@@ -69,7 +69,7 @@ impl Temper {
 }
 
 /// One run under way.
-pub struct Simulation {
+pub(crate) struct Simulation {
     random: Random,
     temper: Temper,
     log: Log,
@@ -93,7 +93,7 @@ pub struct Simulation {
 }
 
 /// Runs `seed`; an error is a broken invariant.
-pub fn run(seed: u64, options: &Options, log: &Log) -> Result<Ran, String> {
+pub(crate) fn run(seed: u64, options: &Options, log: &Log) -> Result<Ran, String> {
     let mut simulation = Simulation::new(seed, log)?;
     for step in 0..options.steps {
         simulation.ran.steps = step + 1;
@@ -111,9 +111,9 @@ impl Simulation {
         let disk = SimulatedDisk::new();
         let mut definitions = Vec::new();
         for _ in 0..random.between(1, 3) {
-            let definition = match random.below(100) {
+            let definition = match random.below(1000) {
                 0 => CIRCLES.to_owned(),
-                1..=25 => picked(&mut random).to_owned(),
+                1..=250 => picked(&mut random).to_owned(),
                 _ => generated(&mut random),
             };
             log.line(format_args!("machine {definition}"));
@@ -201,7 +201,8 @@ impl Simulation {
         let house = self.house.as_ref().expect("a life is under way");
         let revision = house.machines.current(&arn).expect("no machine is ever deleted");
         self.log.line(format_args!("ask for start {name} of {arn} with {input}"));
-        let execution_arn = house.engine.account().arn("states", &format!("execution:{}:{name}", revision.name));
+        let execution_arn =
+            house.engine.account().arn("states", &format!("execution:{}:{name}", revision.name));
         clients::start(&house.runtime, &house.engine, &self.answers, revision, name.clone(), input);
         self.asked.insert(execution_arn.into(), (machine, name));
     }
@@ -312,11 +313,20 @@ impl Simulation {
             return;
         }
         let index = self.random.below(self.tokens.len());
-        let say = self.random.pick(&[Say::Success, Say::Success, Say::Failure, Say::Heartbeat]);
-        // Nobody forgets a token: what has ended is ended again.
+        // Nobody forgets a token: what has ended is ended again. Some say several things in one breath.
         let token = self.tokens[index].clone();
-        let result = self.random.pick(RESULTS);
-        self.say(token, say, result);
+        let times = self.random.pick(&[1, 1, 1, 2, 3]);
+        for _ in 0..times {
+            let say = self.random.pick(&[
+                Say::Success,
+                Say::Failure,
+                Say::Heartbeat,
+                Say::Heartbeat,
+                Say::Heartbeat,
+            ]);
+            let result = self.random.pick(RESULTS);
+            self.say(token.clone(), say, result);
+        }
     }
 
     fn say(&mut self, token: String, say: Say, result: &'static str) {
@@ -466,106 +476,6 @@ impl Simulation {
         self.disk.durable("executions.arns", arn.as_bytes()).is_some()
     }
 
-    fn answered(&mut self, answer: Answer) -> Result<(), String> {
-        self.log.line(format_args!("{answer:?}"));
-        match answer {
-            Answer::Started { arn, input, result } => self.started(&arn, input, result),
-            Answer::Stopped { arn, was_known, result } => self.stopped(&arn, was_known, result),
-            Answer::Token { token, say, result } => self.token_answered(token, say, result),
-            Answer::Polled { activity, result } => {
-                self.polling[activity] = false;
-                let task = result.map_err(|e| format!("a poll fails: {e}"))?;
-                let Some(task) = task else { return Ok(()) };
-                let token = TaskToken::decode(&task.token).ok_or("a worker's token cannot be read")?;
-                let attempt = (token.execution_arn, token.scheduled_event);
-                if !self.script.lock().facts.started.contains(&attempt) {
-                    return Err(format!("{attempt:?} is given to a worker before its start is durable"));
-                }
-                self.tokens.push(task.token);
-                Ok(())
-            }
-        }
-    }
-
-    fn started(
-        &mut self,
-        arn: &Arc<str>,
-        input: &'static str,
-        result: Result<stepwell_engine::StartedExecution, StartExecutionError>,
-    ) -> Result<(), String> {
-        match result {
-            Ok(started) => {
-                self.ran.started += 1;
-                if !self.is_durable(arn) {
-                    return Err(format!("the start of {arn} is acknowledged and not durable"));
-                }
-                let promise = (input, started.start_ms);
-                let known = *self.promises.starts.entry(arn.clone()).or_insert(promise);
-                if known != promise {
-                    return Err(format!("{arn} was acknowledged as {known:?}, and now as {promise:?}"));
-                }
-                self.check_promises()
-            }
-            Err(StartExecutionError::AlreadyExists { .. }) if !self.is_durable(arn) => {
-                Err(format!("{arn} is said to exist and is not durable"))
-            }
-            Err(StartExecutionError::AlreadyExists { .. } | StartExecutionError::Commit(_)) => Ok(()),
-            Err(StartExecutionError::Stopping) => Ok(()),
-            Err(error) => Err(format!("the start of {arn} fails: {error}")),
-        }
-    }
-
-    fn stopped(
-        &mut self,
-        arn: &Arc<str>,
-        was_known: bool,
-        result: Result<i64, StopExecutionError>,
-    ) -> Result<(), String> {
-        match result {
-            Ok(stop_ms) => {
-                self.ran.stopped += 1;
-                self.promises.stops.insert(arn.clone(), stop_ms);
-                self.check_promises()
-            }
-            Err(StopExecutionError::DoesNotExist { .. }) if was_known => {
-                Err(format!("{arn} was acknowledged and is said not to exist"))
-            }
-            Err(StopExecutionError::Read { reason }) => Err(format!("the stop of {arn} fails: {reason}")),
-            Err(_) => Ok(()),
-        }
-    }
-
-    fn token_answered(
-        &mut self,
-        token: String,
-        say: Say,
-        result: Result<(), TaskTokenError>,
-    ) -> Result<(), String> {
-        let attempt = TaskToken::decode(&token).map(|t| (t.execution_arn, t.scheduled_event));
-        let attempt = attempt.ok_or("a token of ours cannot be read")?;
-        let script = self.script.lock();
-        match result {
-            Ok(()) if say == Say::Heartbeat => Ok(()),
-            Ok(()) if !script.facts.answered.contains(&attempt) => {
-                Err(format!("the end of {attempt:?} is acknowledged and not durable"))
-            }
-            Ok(()) if self.promises.ends.insert(token, ()).is_some() => {
-                Err(format!("the end of {attempt:?} is acknowledged twice"))
-            }
-            Ok(()) => {
-                self.ran.tokens += 1;
-                Ok(())
-            }
-            Err(TaskTokenError::TimedOut) if !script.facts.over.contains(&attempt) => {
-                Err(format!("{attempt:?} is said to be over; that is not durable"))
-            }
-            Err(error @ (TaskTokenError::Invalid | TaskTokenError::DoesNotExist)) => {
-                Err(format!("a good token of {attempt:?} is refused: {error}"))
-            }
-            Err(_) => Ok(()),
-        }
-    }
-
     /// Everything that can happen now happens; then memory and disk must tell the same.
     fn look_closely(&mut self) -> Result<(), String> {
         loop {
@@ -587,38 +497,7 @@ impl Simulation {
             return Ok(());
         }
         let house = self.house.as_ref().expect("a life is under way");
-        let mut live: Vec<_> = house.shards.iter().flat_map(|shard| shard.executions()).collect();
-        live.sort_by_key(|(key, _)| *key);
-        let open = house.executions.running().collect::<Result<BTreeMap<_, _>, _>>();
-        self.shadows.compare(&live, &open.map_err(|e| e.to_string())?)?;
-        let script = self.script.lock();
-        let running = self.shadows.iter().filter(|(_, s)| s.execution.status() == ExecutionStatus::Running);
-        let running: std::collections::BTreeSet<_> =
-            running.map(|(_, shadow)| shadow.execution.info().execution_arn.clone()).collect();
-        // A parked child hears that it is given up when it comes back; after a crash it may not have.
-        let in_memory: std::collections::BTreeSet<_> = live.iter().map(|(key, _)| *key).collect();
-        for (key, shadow) in self.shadows.iter() {
-            let info = shadow.execution.info();
-            if in_memory.contains(&key)
-                && let Some(child_of) = &info.child_of
-                && !running.contains(&child_of.execution_arn)
-            {
-                return Err(format!("{} goes on although its Map Run is over", info.execution_arn));
-            }
-            let row = house.executions.row(key).map_err(|e| e.to_string())?.ok_or("a row is missing")?;
-            if row.status() != shadow.execution.status() {
-                return Err(format!("{key:?} is listed as {:?}: {:?}", row.status(), shadow.execution));
-            }
-            let arn = &row.info.execution_arn;
-            for dispatch in shadow.execution.in_flight(shadow.program()) {
-                let is_activity =
-                    matches!(dispatch.resource.kind, stepwell_asl::program::ResourceKind::Activity);
-                if !is_activity && !script.called.contains(&(arn.clone(), dispatch.scheduled_event)) {
-                    return Err(format!("{arn} waits for attempt {} and nobody is asked", dispatch.scheduled_event));
-                }
-            }
-        }
-        Ok(())
+        checks::memory_and_disk(house, &mut self.shadows, &self.script)
     }
 
     /// Nothing breaks any more and everybody answers: every execution ends.
@@ -641,7 +520,9 @@ impl Simulation {
             return Err(format!("this execution does not end: {:?}", shadow.execution));
         }
         self.check_promises()?;
-        self.check_books()?;
+        let house = self.house.as_ref().expect("a life is under way");
+        self.ran.executions = checks::lists(house, &self.shadows, &self.machines)?;
+        self.ran.events = checks::histories(house, &self.shadows)?;
         let log = self.log.clone();
         self.disk.for_each_durable(|keyspace, key, value| {
             log.bytes(keyspace.as_bytes());
@@ -672,66 +553,6 @@ impl Simulation {
             busy |= self.poll_one(activity);
         }
         busy
-    }
-
-    /// The indexes and the pages of the histories agree with the journal.
-    fn check_books(&mut self) -> Result<(), String> {
-        let house = self.house.as_ref().expect("a life is under way");
-        let broken = |e: stepwell_store::ReadError| e.to_string();
-        if house.executions.running().next().is_some() {
-            return Err("an execution that has ended is listed as open".into());
-        }
-        let mut listed = 0;
-        let of_child = |shadow: &crate::shadow::Shadow| {
-            shadow.execution.info().child_of.as_ref().map(|child_of| child_of.map_run_arn.clone())
-        };
-        let map_runs: std::collections::BTreeSet<Arc<str>> =
-            self.shadows.iter().filter_map(|(_, shadow)| of_child(shadow)).collect();
-        for machine in self.machines.iter().chain(&map_runs) {
-            let mut statuses = 0;
-            for status in ExecutionStatus::ALL {
-                statuses += house.engine.list_executions(machine, Some(status), None, 1000).map_err(broken)?.rows.len();
-            }
-            let mut after = None;
-            loop {
-                let page = house.engine.list_executions(machine, None, after.as_ref(), 3).map_err(broken)?;
-                listed += page.rows.len();
-                statuses -= page.rows.len();
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-            if statuses != 0 {
-                return Err(format!("{machine}: the lists of the statuses do not sum up"));
-            }
-        }
-        if listed != self.shadows.iter().count() {
-            return Err(format!("{listed} executions are listed, {} are there", self.shadows.iter().count()));
-        }
-        self.ran.executions = listed;
-        let mut arns = std::collections::BTreeSet::new();
-        for (key, shadow) in self.shadows.iter() {
-            let arn = shadow.execution.info().execution_arn.clone();
-            let last = shadow.execution.last_event_id();
-            self.ran.events += last;
-            let all = HistoryPage { from_id: 1, reverse: false, limit: usize::MAX };
-            let history = house.engine.history(&arn, all).map_err(broken)?.unwrap_or_default();
-            if !history.iter().map(|e| e.id).eq(1..=last) {
-                return Err(format!("{arn}: its history is not 1 to {last}"));
-            }
-            let middle = last.div_ceil(2);
-            let page = HistoryPage { from_id: middle, reverse: true, limit: 3 };
-            let page = house.engine.history(&arn, page).map_err(broken)?.unwrap_or_default();
-            let expected = history[..usize::try_from(middle).unwrap_or(0)].iter().rev().take(3);
-            if !page.iter().eq(expected) {
-                return Err(format!("{arn}: a page from {middle} backwards is wrong"));
-            }
-            if !arns.insert(arn.clone()) {
-                return Err(format!("{arn} is the name of two executions, one of them {key:?}"));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ fn ends(disturbance: Option<(u64, Disturbance)>) -> (u64, BTreeMap<String, End>)
 /// Disturbs every group that the scenario writes, and compares the ends.
 fn disturb_every_write(disturbance: Disturbance) {
     let (groups, expected) = ends(None);
-    assert!(groups > 20, "the scenario is long enough: {groups}");
+    assert!(groups > 10, "the scenario is long enough: {groups}");
     for nth in 1..=groups {
         let (_, found) = ends(Some((nth, disturbance)));
         assert_eq!(found, expected, "{disturbance:?} at group {nth}");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell_sim::{Options, Ran, run};
 
 /// Seeds that every run of the tests tries.
-const SEEDS: u64 = 2000;
+const SEEDS: u64 = 3000;
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
@@ -40,7 +40,7 @@ fn no_seed_breaks_an_invariant() {
             if nth >= seeds {
                 return sum;
             }
-            if nth > 0 && nth % 10_000 == 0 {
+            if nth > 0 && nth.is_multiple_of(10_000) {
                 eprintln!("{nth} seeds");
             }
             match run(from + nth, &options) {

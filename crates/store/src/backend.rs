@@ -1,6 +1,6 @@
 //! What lies below the store: keyspaces that can be read, and writes that become durable with a sync.
 //!
-//! A seam. The store's own backend is `fjall` ([`crate::fjall_backend`]); a simulation puts a disk of its own here,
+//! A seam. The store's own backend is `fjall` (`crate::fjall_backend`); a simulation puts a disk of its own here,
 //! one that loses, refuses and delays writes, and everything above runs unchanged.
 
 use std::sync::Arc;

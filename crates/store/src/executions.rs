@@ -66,9 +66,14 @@ impl ExecutionRow {
         self.outcome.as_ref().map_or(ExecutionStatus::Running, |o| o.status)
     }
 
-    /// What the list is ordered by: the start while it runs, the stop afterwards.
-    fn listed_ms(&self) -> i64 {
-        self.outcome.as_ref().map_or(self.info.start_ms, |o| o.stop_ms)
+    /// What a list is ordered by: the stop in the list of a closed status, which nothing leaves; the start in the
+    /// others, so that no page misses an execution because it ends between two of them.
+    fn listed_ms(&self, status: Option<ExecutionStatus>) -> i64 {
+        let stop_ms = self.outcome.as_ref().map(|o| o.stop_ms);
+        match status {
+            None | Some(ExecutionStatus::Running) => self.info.start_ms,
+            Some(_) => stop_ms.unwrap_or(self.info.start_ms),
+        }
     }
 }
 
@@ -161,18 +166,15 @@ impl Executions {
 
     /// Adds the end of an execution to `batch`; `row` has its outcome.
     pub fn put_closed(&self, batch: &mut WriteBatch, key: ExecutionKey, row: &ExecutionRow) {
-        let running = ExecutionRow { outcome: None, ..row.clone() };
-        for status in [None, Some(ExecutionStatus::Running)] {
-            for arn in listed_under(&running) {
-                batch.delete(&self.list, list_key(arn, &running, key, status));
-            }
+        for arn in listed_under(row) {
+            batch.delete(&self.list, list_key(arn, row, key, Some(ExecutionStatus::Running)));
+            batch.put(&self.list, list_key(arn, row, key, Some(row.status())), []);
         }
         batch.delete(&self.open, key.0.to_be_bytes());
         if row.info.child_of.is_some() {
             self.delete_orphan(batch, &row.info.execution_arn);
         }
         batch.put(&self.rows, key.0.to_be_bytes(), encode_row(row));
-        self.put_listed(batch, key, row);
     }
 
     fn put_listed(&self, batch: &mut WriteBatch, key: ExecutionKey, row: &ExecutionRow) {
@@ -433,7 +435,7 @@ fn listed_under(row: &ExecutionRow) -> impl Iterator<Item = &str> {
 fn list_key(arn: &str, row: &ExecutionRow, key: ExecutionKey, status: Option<ExecutionStatus>) -> Vec<u8> {
     let mut bytes = list_prefix(arn, status);
     // Complements, so that the newest comes first.
-    bytes.extend_from_slice(&(!row.listed_ms().cast_unsigned()).to_be_bytes());
+    bytes.extend_from_slice(&(!row.listed_ms(status).cast_unsigned()).to_be_bytes());
     bytes.extend_from_slice(&(!key.0).to_be_bytes());
     bytes
 }

@@ -48,6 +48,7 @@ mod tag {
     pub(super) const TASK_FAILED: u8 = 43;
     pub(super) const TASK_TIMED_OUT: u8 = 44;
     pub(super) const TASK_SUBMITTED: u8 = 45;
+    pub(super) const TASK_SUBMIT_FAILED: u8 = 46;
     pub(super) const ACTIVITY_SCHEDULED: u8 = 50;
     pub(super) const ACTIVITY_STARTED: u8 = 51;
     pub(super) const ACTIVITY_SUCCEEDED: u8 = 52;
@@ -305,6 +306,11 @@ fn write_event(w: &mut Writer, base_ms: i64, event: &HistoryEvent) {
             write_task_resource(w, resource);
             failure(w, error, cause);
         }
+        EventDetails::TaskSubmitFailed { resource, error, cause } => {
+            envelope(w, tag::TASK_SUBMIT_FAILED);
+            write_task_resource(w, resource);
+            failure(w, error, cause);
+        }
         EventDetails::TaskSubmitted { resource, output } => {
             envelope(w, tag::TASK_SUBMITTED);
             write_task_resource(w, resource);
@@ -558,6 +564,11 @@ fn read_details<E: From<Malformed>>(
         tag::TASK_SUBMITTED => {
             EventDetails::TaskSubmitted { resource: read_task_resource(r)?, output: stored(r)? }
         }
+        tag::TASK_SUBMIT_FAILED => EventDetails::TaskSubmitFailed {
+            resource: read_task_resource(r)?,
+            error: r.optional_text()?,
+            cause: r.optional_text()?,
+        },
         tag::ACTIVITY_SCHEDULED => {
             let resource = r.text()?;
             let parameters = stored(r)?;

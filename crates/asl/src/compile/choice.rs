@@ -44,6 +44,7 @@ impl Compiler {
         for member in &members {
             rules.extend(self.rule(member, id, siblings));
         }
+        self.warn_about_rules(&rules, &members);
         let default = self.next(id, fields, "Default", siblings);
         complete.then_some(Choice { input_path, output_path, output, rules, default, assign })
     }

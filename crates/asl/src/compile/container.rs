@@ -51,6 +51,15 @@ impl Siblings {
     pub(super) fn note_terminal(&mut self) {
         self.has_terminal = true;
     }
+
+    /// For each state those that may come before it, one that has several ways to it several times.
+    pub(super) fn ways_in(&self) -> IndexMap<StateId, Vec<StateId>> {
+        let mut ways: IndexMap<StateId, Vec<StateId>> = IndexMap::new();
+        for (from, to) in &self.edges {
+            ways.entry(*to).or_default().push(*from);
+        }
+        ways
+    }
 }
 
 impl Compiler {
@@ -106,6 +115,9 @@ impl Compiler {
         let start_at = start_at.and_then(|name| {
             self.target(&name, fields.at_field("StartAt"), fields.span("StartAt"), &siblings)
         });
+        if around != Around::SingleState {
+            self.warn_about_lost_paths(start_at, &states, &siblings);
+        }
         if complete && around != Around::SingleState {
             self.check_graph(start_at, &states, &siblings, around == Around::Machine);
         }

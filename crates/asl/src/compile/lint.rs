@@ -94,8 +94,14 @@ impl Compiler {
             self.report.warning("ERROR_NEVER_CAUGHT", at, span, message);
         }
         let known = ERROR_NAMES.contains(&name) || name.starts_with("States.Http.StatusCode.");
+        let meant = || ERROR_NAMES.into_iter().find(|known| is_misspelt(name, known));
         if name.starts_with("States.") && !known {
-            let message = format!("There is no error '{name}'; names that begin with 'States.' are reserved");
+            let hint = meant().map_or(String::new(), |meant| format!("; did you mean '{meant}'?"));
+            let message =
+                format!("There is no error '{name}'; names that begin with 'States.' are reserved{hint}");
+            self.report.warning("UNKNOWN_ERROR_NAME", at, span, message);
+        } else if !known && let Some(meant) = ERROR_NAMES.into_iter().find(|k| k.eq_ignore_ascii_case(name)) {
+            let message = format!("No error of the language is called '{name}'; did you mean '{meant}'?");
             self.report.warning("UNKNOWN_ERROR_NAME", at, span, message);
         }
     }
@@ -131,6 +137,25 @@ impl Compiler {
             self.report.warning("INTRINSIC_ARGUMENTS", at, span, problem);
         }
     }
+}
+
+/// Whether `name` is `known` but for the case, or for two characters that are wrong, missing, too many or swapped.
+fn is_misspelt(name: &str, known: &str) -> bool {
+    const WRONG_MAX: usize = 2;
+    let (name, known) = (name.to_ascii_lowercase(), known.to_ascii_lowercase());
+    if name.len().abs_diff(known.len()) > WRONG_MAX {
+        return false;
+    }
+    // The distance of Levenshtein, row by row.
+    let mut row: Vec<usize> = (0..=known.len()).collect();
+    for (i, a) in name.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in known.bytes().enumerate() {
+            let cost = (diagonal + usize::from(a != b)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], cost);
+        }
+    }
+    row[known.len()] <= WRONG_MAX
 }
 
 fn looks_like_expression(text: &str) -> bool {

@@ -7,8 +7,10 @@
 mod choice;
 mod container;
 mod fields;
+mod known;
 mod lint;
 mod map;
+mod never;
 mod parallel;
 mod query;
 mod report;

@@ -17,6 +17,7 @@ pub(crate) use parse::{continues_variable, starts_variable};
 pub use reference::ReferencePath;
 
 use crate::environment::Environment;
+use crate::template::Shape;
 use crate::value::Value;
 use filter::Predicate;
 use function::Call;
@@ -151,6 +152,42 @@ impl Path {
     #[must_use]
     pub fn is_reference(&self) -> bool {
         self.steps.iter().all(|s| matches!(s, Step::Name(_)) || matches!(s, Step::Index(i) if *i >= 0))
+    }
+
+    /// Whether the path asks for a member that a value of this shape cannot have.
+    pub(crate) fn is_lost_in(&self, shape: &Shape) -> bool {
+        if !self.plain || !matches!(self.root, Root::Input) {
+            return false;
+        }
+        let mut names = self.steps.iter().map_while(|step| match step {
+            Step::Name(name) => Some(name),
+            _ => None,
+        });
+        let mut shape = shape;
+        let mut value = loop {
+            match shape {
+                Shape::Unknown => return false,
+                Shape::Value(value) => break value,
+                Shape::Object(members) => {
+                    let Some(name) = names.next() else { return false };
+                    match members.iter().find(|(member, _)| member == name) {
+                        Some((_, inner)) => shape = inner,
+                        None => return true,
+                    }
+                }
+            }
+        };
+        for name in names {
+            match value {
+                Value::Object(members) => match members.get(name) {
+                    Some(inner) => value = inner,
+                    None => return true,
+                },
+                // How a list answers to a name is the list's business.
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// What the path selects: the value of a definite path, the array of all selected values of another one.

@@ -11,7 +11,7 @@ use stepwell_asl::jsonata::{Allowed, Expression, Scope, States};
 use stepwell_asl::path::{Path, ReferencePath};
 use stepwell_asl::program::StateKind;
 use stepwell_asl::value::write_json_string;
-use stepwell_asl::{Environment, Severity, Timestamp, Value, compile_as, json, validate};
+use stepwell_asl::{Diagnostic, Environment, Severity, Timestamp, Value, compile_as, json, validate};
 
 /// Largest result of one evaluation, in bytes of JSON text; what the language itself promises is at most this.
 const RESULT_BYTES_MAX: usize = 32 << 20;
@@ -68,6 +68,23 @@ fn check_value(value: &Value) {
     let text = value.to_json();
     let read = json::parse(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
     assert_eq!(read.to_json(), text);
+}
+
+/// Rules that are said never to match did not match; `None` is a rule that failed.
+pub fn check_warnings(matched: &[Option<bool>], findings: &[Diagnostic]) {
+    for finding in findings {
+        let location = finding.location.as_deref().unwrap_or_default();
+        let rule = location.strip_prefix("/States/C/Choices[").and_then(|rest| rest.strip_suffix(']'));
+        let Some(rule) = rule.and_then(|number| number.parse::<usize>().ok()) else { continue };
+        let is_wrong = match finding.code {
+            "CHOICE_RULE_NEVER_MATCHES" => matched[rule] == Some(true),
+            "CHOICE_RULE_SHADOWED" => {
+                matched[rule] == Some(true) && matched[..rule].iter().all(|earlier| *earlier == Some(false))
+            }
+            _ => false,
+        };
+        assert!(!is_wrong, "{finding}: {matched:?}");
+    }
 }
 
 /// The text of a state machine, or of a single state.
@@ -215,13 +232,15 @@ pub fn choice(bytes: &[u8]) {
             r#"{{"StartAt":"C","QueryLanguage":"{language}","States":{{"C":{{"Type":"Choice","Choices":[{rule}],"Default":"E"}},"E":{{"Type":"Succeed"}}}}}}"#
         )
     };
-    if let Some(members) = text.trim().strip_prefix('{')
-        && let Ok(program) =
-            stepwell_asl::compile(&machine("JSONPath", &format!(r#"{{"Next":"E",{members}"#)))
-        && let Some(StateKind::Choice(choice)) = program.states.first().map(|s| &s.kind)
-    {
-        for rule in &choice.rules {
-            let _ = rule.condition.evaluate(&input, &environment);
+    if let Some(members) = text.trim().strip_prefix('{') {
+        let machine = machine("JSONPath", &format!(r#"{{"Next":"E",{members}"#));
+        if let Ok(program) = stepwell_asl::compile(&machine)
+            && let Some(StateKind::Choice(choice)) = program.states.first().map(|s| &s.kind)
+        {
+            let matched: Vec<_> =
+                choice.rules.iter().map(|rule| rule.condition.evaluate(&input, &environment)).collect();
+            let findings = validate(&machine, MachineType::Standard);
+            check_warnings(&matched.iter().map(|m| m.as_ref().ok().copied()).collect::<Vec<_>>(), &findings);
         }
     }
     let mut rule = String::from(r#"{"Next":"E","Condition":"#);

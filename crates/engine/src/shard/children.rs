@@ -60,6 +60,7 @@ impl Shard {
         live.row.outcome = outcome(&decision, self.now_ms);
         self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
         self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
+        self.log(&live.revision, &info, &decision.records);
         let is_closed = live.row.outcome.is_some();
         self.by_arn.insert(info.execution_arn.clone(), key);
         self.live.insert(key, live);

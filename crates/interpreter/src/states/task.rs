@@ -114,13 +114,23 @@ pub(crate) fn call_ended(
     thread: ThreadId,
     reply: TaskReply,
 ) -> Result<(), Stop> {
-    let waits_for_token = matches!(
-        task_of(deciding, thread).1.resource.kind,
-        ResourceKind::Service { pattern: IntegrationPattern::WaitForTaskToken, .. }
-    );
-    match reply {
-        TaskReply::Succeeded(output) if waits_for_token => submitted(deciding, thread, output),
-        reply => ended(deciding, thread, reply),
+    let kind = &task_of(deciding, thread).1.resource.kind;
+    let ResourceKind::Service { pattern, .. } = kind else { return ended(deciding, thread, reply) };
+    let was_submitted =
+        deciding.execution.threads[&thread].attempt().is_some_and(|attempt| attempt.submitted.is_some());
+    match (reply, pattern) {
+        (TaskReply::Succeeded(output), IntegrationPattern::WaitForTaskToken) => {
+            submitted(deciding, thread, output)
+        }
+        (reply, IntegrationPattern::RequestResponse) => ended(deciding, thread, reply),
+        (TaskReply::Failed { error, cause }, _) if !was_submitted => {
+            let Family::Service(resource) = Family::of(&task_of(deciding, thread).1.resource) else {
+                return Ok(());
+            };
+            let (error, cause) = (cut_error(error), cut_cause(cause));
+            deciding.emit(thread, EventDetails::TaskSubmitFailed { resource, error, cause })
+        }
+        (reply, _) => ended(deciding, thread, reply),
     }
 }
 

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use stepwell_asl::Program;
+use stepwell_asl::compile::MachineType;
 use stepwell_asl::payload::Payload;
+use stepwell_asl::{Program, validate};
 use stepwell_interpreter::limits::{DECISION_RECORDS_MAX, HISTORY_EVENTS_MAX};
 use stepwell_interpreter::{
     ChildStart, Command, Effect, EventDetails, Execution, ExecutionInfo, ExecutionStatus, Moment, Record,
-    TaskReply, decide, resume,
+    StateType, TaskReply, decide, resume,
 };
 
 use super::bytes::Bytes;
@@ -19,7 +20,11 @@ use super::machine::{self, ERRORS};
 /// 2024-01-01T00:00:00Z
 const START_MS: i64 = 1_704_067_200_000;
 /// Commands until an execution that goes on is stopped.
-const COMMANDS_MAX: usize = 400;
+const COMMANDS_MAX: usize = 200;
+/// Events from which on an execution is a loop that need not be followed to its end.
+const EVENTS_MAX: u64 = 3000;
+/// Batches after which the whole state is looked at; later it is so at every 16th.
+const COMPARED_BATCHES: usize = 40;
 
 /// What a command is made of; made twice, once for the live execution and once for the replayed one.
 #[derive(Debug, Clone)]
@@ -172,7 +177,10 @@ impl Run {
             self.replayed.end_batch();
             self.batches.push(decision.records);
         }
-        self.check_replayed();
+        let batches = self.batches.len();
+        if batches < COMPARED_BATCHES || batches.is_multiple_of(16) {
+            self.check_replayed();
+        }
         self.see(decision.effects, step);
     }
 
@@ -264,6 +272,28 @@ impl Run {
         assert_eq!(children, known.collect());
     }
 
+    /// No state gets by a path that is said never to lead anywhere.
+    fn check_warnings(&self, text: &str) {
+        let findings = validate(text, MachineType::Standard);
+        let lost: Vec<String> = findings
+            .into_iter()
+            .filter(|f| f.code == "PATH_NEVER_EXISTS")
+            .filter_map(|f| f.location)
+            .collect();
+        for record in self.batches.iter().flatten() {
+            if let Record::Event(event) = record
+                && let EventDetails::StateExited { name, state_type, .. } = &event.details
+                && matches!(state_type, StateType::Pass | StateType::Wait | StateType::Choice)
+            {
+                let end = format!("/States/{name}");
+                assert!(
+                    !lost.iter().any(|location| location.ends_with(&end)),
+                    "{name} has been left: {text}"
+                );
+            }
+        }
+    }
+
     /// The attempts that somebody can still end: those under way, and those that wait for their token.
     pub fn open(&self) -> Vec<u64> {
         let mut open = self.in_flight();
@@ -290,6 +320,9 @@ impl Run {
         for _ in 0..COMMANDS_MAX {
             if self.live.status() != ExecutionStatus::Running {
                 return;
+            }
+            if self.live.last_event_id() > EVENTS_MAX {
+                break;
             }
             assert!(self.is_waiting(), "the execution waits for nothing: {:?}", self.live);
             let step = self.next_helpful_step();
@@ -352,7 +385,8 @@ impl Run {
 /// The definition and the commands that `bytes` stand for, where the definition is a valid one.
 pub fn run(bytes: &[u8]) -> Option<Run> {
     let mut bytes = Bytes::new(bytes);
-    let program = stepwell_asl::compile(&machine::definition(&mut bytes)).ok()?;
+    let text = machine::definition(&mut bytes);
+    let program = stepwell_asl::compile(&text).ok()?;
     let mut run = Run::new(program);
     run.hand_in(&Step::Start);
     let mut commands = 0;
@@ -362,6 +396,7 @@ pub fn run(bytes: &[u8]) -> Option<Run> {
         commands += 1;
     }
     run.drain();
+    run.check_warnings(&text);
     Some(run)
 }
 

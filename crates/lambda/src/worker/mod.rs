@@ -428,6 +428,7 @@ impl Actor {
         init_time: Option<Duration>,
         reusable: bool,
     ) -> Finished {
+        let outcome = outcome.with_task_root_of_aws(&self.blueprint.command.directory);
         let took = started.elapsed();
         if reusable && let Some(running) = &mut self.running {
             if let Some(used) = running.process.memory(false) {

@@ -1,5 +1,6 @@
 //! What an invocation ended with, and AWS's payloads for the ends that no runtime reports.
 
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -16,6 +17,25 @@ pub(crate) enum Outcome {
     Response(Bytes),
     /// `X-Amz-Function-Error: Unhandled` with this payload.
     FunctionError(Bytes),
+}
+
+impl Outcome {
+    /// The same with `task_root` called what it is called on AWS: an error's stack trace names the function's files, and
+    /// must not tell where this machine keeps them.
+    pub(super) fn with_task_root_of_aws(self, task_root: &Path) -> Outcome {
+        match self {
+            Outcome::FunctionError(payload) => {
+                let root = task_root.to_string_lossy();
+                match std::str::from_utf8(&payload) {
+                    Ok(text) if root.len() > 1 && text.contains(&*root) => {
+                        Outcome::FunctionError(Bytes::from(text.replace(&*root, "/var/task")))
+                    }
+                    _ => Outcome::FunctionError(payload),
+                }
+            }
+            response @ Outcome::Response(_) => response,
+        }
+    }
 }
 
 fn function_error(kind: &str, message: &str) -> Outcome {
@@ -84,6 +104,14 @@ mod tests {
         match outcome {
             Outcome::Response(b) | Outcome::FunctionError(b) => String::from_utf8(b.to_vec()).expect("UTF-8"),
         }
+    }
+
+    #[test]
+    fn stack_traces_name_files_as_aws_does() {
+        let payload = br#"{"stackTrace":["  File \"/data/lambda/code/ab/index.py\", line 2, in main"]}"#;
+        let outcome = Outcome::FunctionError(Bytes::from_static(payload));
+        let shown = text(outcome.with_task_root_of_aws(Path::new("/data/lambda/code/ab")));
+        assert_eq!(shown, r#"{"stackTrace":["  File \"/var/task/index.py\", line 2, in main"]}"#);
     }
 
     #[test]

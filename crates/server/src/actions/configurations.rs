@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stepwell_aws::Fault;
-use stepwell_engine::machines::Configurations;
+use stepwell_engine::machines::{Configurations, ExecutionLog};
 
 use crate::fault;
 
@@ -35,8 +35,8 @@ pub(super) struct Encryption {
     kms_data_key_reuse_period_seconds: Option<f64>,
 }
 
-/// The normal form of `loggingConfiguration`; absent is `OFF`.
-pub(super) fn logging(given: Option<Logging>) -> Result<String, Fault> {
+/// The normal form of `loggingConfiguration`; absent is `OFF`. Where nobody knows log groups, all are there.
+pub(super) fn logging(given: Option<Logging>, log: Option<&Arc<dyn ExecutionLog>>) -> Result<String, Fault> {
     let given = given.unwrap_or(Logging { level: None, include_execution_data: None, destinations: None });
     let level = given.level.unwrap_or_else(|| "OFF".into());
     let destinations = given.destinations.unwrap_or_default();
@@ -45,7 +45,8 @@ pub(super) fn logging(given: Option<Logging>) -> Result<String, Fault> {
     }
     for destination in &destinations {
         let group = destination["cloudWatchLogsLogGroup"]["logGroupArn"].as_str();
-        if !group.is_some_and(|arn| arn.starts_with("arn:")) {
+        let is_there = |arn: &str| log.map_or(arn.starts_with("arn:"), |log| log.has_log_group(arn));
+        if !group.is_some_and(is_there) {
             return Err(invalid_logging("Log Destination not found."));
         }
     }
@@ -113,15 +114,21 @@ mod tests {
     use super::*;
 
     fn logging_of(given: Value) -> Result<String, String> {
-        logging(Some(serde_json::from_value(given).expect("has the shape"))).map_err(|f| f.message)
+        logging(Some(serde_json::from_value(given).expect("has the shape")), None).map_err(|f| f.message)
     }
 
     #[test]
     fn logging_is_checked_and_completed() {
         let group = |name: &str| json!({"cloudWatchLogsLogGroup": {"logGroupArn": format!("arn:aws:logs:r:a:log-group:{name}:*")}});
         let none = "Invalid Logging Configuration: Must specify exactly one Log Destination.".to_owned();
-        assert_eq!(logging(None).expect("is the default"), r#"{"includeExecutionData":false,"level":"OFF"}"#);
-        assert_eq!(logging_of(json!({})).expect("is the default"), logging(None).expect("is the default"));
+        assert_eq!(
+            logging(None, None).expect("is the default"),
+            r#"{"includeExecutionData":false,"level":"OFF"}"#
+        );
+        assert_eq!(
+            logging_of(json!({})).expect("is the default"),
+            logging(None, None).expect("is the default")
+        );
         for level in ["ALL", "FATAL", "ERROR"] {
             assert_eq!(logging_of(json!({"level": level})), Err(none.clone()));
         }

@@ -39,7 +39,11 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
         role_arn: input.role_arn,
         machine_type: machine_type(input.machine_type.as_deref()),
         configurations: Configurations {
-            logging: configurations::logging(input.logging_configuration)?.into(),
+            logging: configurations::logging(
+                input.logging_configuration,
+                context.machines().execution_log(),
+            )?
+            .into(),
             tracing: configurations::tracing(input.tracing_configuration).into(),
             encryption: configurations::encryption(input.encryption_configuration)?.into(),
         },

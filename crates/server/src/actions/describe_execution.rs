@@ -57,6 +57,7 @@ fn description(execution: &ExecutionDescription, include_data: bool) -> Value {
         answer["traceHeader"] = Value::from(&**header);
     }
     show_started_by(row, &mut answer);
+    show_map_run(row, &mut answer);
     match not_redrivable_reason(status) {
         Some(reason) => {
             answer["redriveStatus"] = "NOT_REDRIVABLE".into();
@@ -76,6 +77,13 @@ pub(super) fn show_started_by(row: &ExecutionRow, answer: &mut Value) {
         if let Some(arn) = arn {
             answer[member] = Value::from(&**arn);
         }
+    }
+}
+
+/// Puts the Map Run whose child an execution is into an answer.
+pub(super) fn show_map_run(row: &ExecutionRow, answer: &mut Value) {
+    if let Some(child_of) = &row.info.child_of {
+        answer["mapRunArn"] = Value::from(&*child_of.map_run_arn);
     }
 }
 

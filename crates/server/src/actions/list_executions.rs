@@ -1,11 +1,11 @@
-//! ListExecutions of a state machine, or of one of its versions or aliases, newest first.
+//! ListExecutions of a state machine, of one of its versions or aliases, or of a Map Run, newest first.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws::Fault;
 use stepwell_engine::{ExecutionStatus, ListCursor};
 
-use super::describe_execution::show_started_by;
+use super::describe_execution::{show_map_run, show_started_by};
 use crate::history::seconds;
 use crate::page::{self, Tokens};
 use crate::states::{StepFunctions, read_input, store_failure};
@@ -24,31 +24,35 @@ struct Input {
 
 pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, Fault> {
     let input: Input = read_input(input)?;
-    let arn = match (input.state_machine_arn, input.map_run_arn) {
-        (Some(arn), None) => arn,
-        (None, Some(_)) => return Err(fault::member_not_yet_supported("ListExecutions", "mapRunArn")),
+    let (arn, of_map_run) = match (input.state_machine_arn, input.map_run_arn) {
+        (Some(arn), None) => (arn, false),
+        (None, Some(arn)) => (arn, true),
         _ => {
             let message = "Exactly one of stateMachineArn and mapRunArn must be specified";
             return Err(fault::validation(message, Some("MISSING_REQUIRED_PARAMETER")));
         }
     };
-    arns::machine_without_label(&arn)?;
-    let status = input.status_filter.as_deref().map(status_of).transpose()?;
+    if of_map_run {
+        arns::map_run(&arn)?;
+    } else {
+        arns::machine_without_label(&arn)?;
+    }
+    // Nothing is redriven yet, so nothing waits for it.
+    let none_pending = of_map_run && input.status_filter.as_deref() == Some("PENDING_REDRIVE");
+    let status = match input.status_filter.as_deref() {
+        Some(name) if !none_pending => Some(status_of(name)?),
+        _ => None,
+    };
     let filter =
         (input.status_filter.as_deref().unwrap_or(""), input.redrive_filter.as_deref().unwrap_or(""));
     let tokens = Tokens::new("ListExecutions", &[&arn, filter.0, filter.1], context.now_ms());
     let after = tokens.take(input.next_token.as_deref())?.map(cursor).transpose()?;
     let size = page::size(input.max_results);
-    let none_redriven = filter.1 == "REDRIVEN";
+    let is_empty = filter.1 == "REDRIVEN" || none_pending;
     let listed = context
         .blocking(move |context| {
-            let machine = context.machines().start_target(&arn, 0).map_err(|error| store_failure(&error))?;
-            let Some(machine) = machine else { return Err(fault::machine_does_not_exist(&arn)) };
-            if machine.revision.express {
-                return Err(fault::machine_type_not_supported());
-            }
-            // Redriving is not there yet, so nothing was ever redriven.
-            let size = if none_redriven { 0 } else { size };
+            if of_map_run { check_map_run(context, &arn) } else { check_machine(context, &arn) }?;
+            let size = if is_empty { 0 } else { size };
             context
                 .engine()
                 .list_executions(&arn, status, after.as_ref(), size)
@@ -71,14 +75,33 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
                 item["stopDate"] = seconds(outcome.stop_ms);
             }
             show_started_by(row, &mut item);
+            show_map_run(row, &mut item);
             item
         })
         .collect();
     let mut answer = json!({ "executions": items });
-    if let Some(next) = listed.next.filter(|_| !none_redriven) {
+    if let Some(next) = listed.next.filter(|_| !is_empty) {
         answer["nextToken"] = tokens.give(&next.0).into();
     }
     Ok(answer)
+}
+
+fn check_machine(context: &StepFunctions, arn: &str) -> Result<(), Fault> {
+    let machine = context.machines().start_target(arn, 0).map_err(|error| store_failure(&error))?;
+    match machine {
+        None => Err(fault::machine_does_not_exist(arn)),
+        Some(machine) if machine.revision.express => Err(fault::machine_type_not_supported()),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A Map Run is known by its children; one that never had any is not found.
+fn check_map_run(context: &StepFunctions, arn: &str) -> Result<(), Fault> {
+    let listed = context.engine().list_executions(arn, None, None, 1);
+    match listed.map_err(|error| store_failure(&error))?.rows.is_empty() {
+        true => Err(fault::resource_not_found(arn)),
+        false => Ok(()),
+    }
 }
 
 fn cursor(position: Vec<u8>) -> Result<ListCursor, Fault> {

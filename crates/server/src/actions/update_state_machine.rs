@@ -36,7 +36,10 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     let update = MachineUpdate {
         definition: input.definition,
         role_arn: input.role_arn,
-        logging: input.logging_configuration.map(|given| configurations::logging(Some(given))).transpose()?,
+        logging: input
+            .logging_configuration
+            .map(|given| configurations::logging(Some(given), context.machines().execution_log()))
+            .transpose()?,
         tracing: input.tracing_configuration.map(|given| configurations::tracing(Some(given))),
         encryption: input
             .encryption_configuration

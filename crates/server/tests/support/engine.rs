@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use stepwell_aws::{Account, BoxFuture, Call, Service};
 use stepwell_engine::machines::Machines;
-use stepwell_engine::{Engine, EngineOptions, SystemClock};
+use stepwell_engine::{Clock, Engine, EngineOptions, SystemClock};
 use stepwell_integrations::{TaskOutcome, TaskRequest, TaskRunner};
-use stepwell_server::{App, Limits, StepFunctions};
+use stepwell_logs::{Logs, LogsService};
+use stepwell_server::{App, ExecutionLogs, Limits, StepFunctions};
 use stepwell_store::Store;
 
 use super::{DEADLINE, Server};
@@ -23,6 +24,7 @@ impl TaskRunner for Identity {
 
 pub(crate) struct Home {
     pub(crate) states: StepFunctions,
+    pub(crate) logs: Arc<LogsService>,
     engine: Engine,
     account: Account,
     /// Taken out only to be opened again.
@@ -48,6 +50,9 @@ impl Home {
     fn open(directory: tempfile::TempDir, account: Account) -> Home {
         let store = Store::open(directory.path()).expect("opens");
         let machines = Arc::new(Machines::open(&store, account.clone()).expect("opens"));
+        let clock = Arc::new(|| SystemClock.now_ms());
+        let logs = Logs::open(&store, account.clone(), clock).expect("opens");
+        machines.log_to(Arc::new(ExecutionLogs::new(logs.clone())));
         let options = EngineOptions {
             account: account.clone(),
             shards: NonZeroUsize::MIN,
@@ -56,7 +61,7 @@ impl Home {
         let runtime = tokio::runtime::Handle::current();
         let engine = Engine::start(store, machines, Arc::new(Identity), runtime, options).expect("starts");
         let states = StepFunctions::new(engine.clone(), Arc::new(SystemClock));
-        Home { states, engine, account, directory: Some(directory) }
+        Home { states, logs: Arc::new(LogsService::new(logs)), engine, account, directory: Some(directory) }
     }
 
     /// Closes everything and opens it again.
@@ -67,9 +72,16 @@ impl Home {
     }
 
     pub(crate) async fn serve(&self) -> Server {
-        let app =
-            App::builder(self.account.clone()).target("AWSStepFunctions", Arc::new(self.states.clone()));
+        let app = App::builder(self.account.clone())
+            .target("AWSStepFunctions", Arc::new(self.states.clone()))
+            .target("Logs_20140328", self.logs.clone());
         Server::start(app.build(), Limits::default()).await
+    }
+
+    /// The answer of CloudWatch Logs, or `Code: message` of the exception.
+    pub(crate) async fn logs(&self, operation: &str, input: Value) -> Result<Value, String> {
+        let outcome = self.logs.call(Call::new(operation, input)).await;
+        outcome.map(|reply| reply.output).map_err(|fault| format!("{}: {}", fault.code, fault.message))
     }
 
     /// The answer, or `Code: message` of the exception.
