@@ -21,8 +21,9 @@ use stepwell_engine::machines::Machines;
 use stepwell_engine::{Clock, Engine, EngineOptions, SystemClock};
 use stepwell_integrations::{EndpointError, Endpoints, Integrations};
 use stepwell_lambda::{Lambda, LambdaOptions};
+use stepwell_logs::{Logs, LogsService};
 use stepwell_queue::Queues;
-use stepwell_server::{App, StepFunctions, check_listen_address};
+use stepwell_server::{App, ExecutionLogs, StepFunctions, check_listen_address};
 use stepwell_store::Store;
 use stepwell_tables::Tables;
 use tokio::net::TcpListener;
@@ -262,6 +263,12 @@ impl Parts {
             integrations.register(Tables::open(&file, account.clone())?);
         }
         let machines = Arc::new(Machines::open(&store, account.clone())?);
+        {
+            let clock = clock.clone();
+            let logs = Logs::open(&store, account.clone(), Arc::new(move || clock.now_ms()))?;
+            integrations.register(Arc::new(LogsService::new(logs.clone())));
+            machines.log_to(Arc::new(ExecutionLogs::new(logs)));
+        }
         let engine_options = EngineOptions {
             account: account.clone(),
             shards: options.shards.unwrap_or_else(processors),
@@ -308,7 +315,7 @@ fn open_lambda(
 
 /// The services by name, for deployments.
 fn services(integrations: &Integrations, states: &Arc<dyn Service>) -> BTreeMap<String, Arc<dyn Service>> {
-    let others = ["lambda", "dynamodb", "sqs", "sns", "events"];
+    let others = ["lambda", "dynamodb", "sqs", "sns", "events", "logs"];
     let others = others.iter().filter_map(|name| Some(((*name).to_owned(), integrations.service(name)?)));
     others.chain([("states".to_owned(), states.clone())]).collect()
 }
@@ -325,9 +332,12 @@ fn app(
 ) -> App {
     let mut app =
         App::builder(account.clone()).target("AWSStepFunctions", states).target("AWSEvents", connections);
-    for (prefix, name) in
-        [("DynamoDB_20120810", "dynamodb"), ("DynamoDBStreams_20120810", "dynamodb"), ("AmazonSQS", "sqs")]
-    {
+    for (prefix, name) in [
+        ("DynamoDB_20120810", "dynamodb"),
+        ("DynamoDBStreams_20120810", "dynamodb"),
+        ("AmazonSQS", "sqs"),
+        ("Logs_20140328", "logs"),
+    ] {
         if let Some(service) = integrations.service(name) {
             app = app.target(prefix, service);
         }

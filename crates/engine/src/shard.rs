@@ -12,8 +12,8 @@ use stepwell_asl::payload::Payload;
 use stepwell_asl::program::ResourceKind;
 use stepwell_integrations::{Host, Progress, TaskRequest};
 use stepwell_interpreter::{
-    ChildStart, Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, Moment, Record, TaskDispatch,
-    TaskReply, TaskToken, decide, resume,
+    ChildStart, Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, Moment, Record,
+    TaskDispatch, TaskReply, TaskToken, decide, resume,
 };
 use stepwell_store::{
     CommitError, ExecutionKey, ExecutionRow, Executions, Outcome, ReadError, Store, WriteBatch,
@@ -655,7 +655,12 @@ fn perform(
 }
 
 /// How the decision ended the execution, if it did.
-fn outcome(decision: &Decision, stop_ms: i64) -> Option<Outcome> {
+fn outcome(decision: &Decision, now_ms: i64) -> Option<Outcome> {
+    let stop_ms = decision.records.iter().rev().find_map(|record| match record {
+        Record::Event(event) => Some(event.timestamp_ms),
+        Record::Private(_) => None,
+    });
+    let stop_ms = stop_ms.unwrap_or(now_ms);
     decision.effects.iter().find_map(|effect| match effect {
         Effect::Finished { status, output, error, cause } => {
             assert_ne!(*status, ExecutionStatus::Running, "what has finished does not run");

@@ -71,6 +71,7 @@ impl Execution {
             _ => self.apply_thread_event(program, event)?,
         }
         self.last_event_id = event.id;
+        self.last_event_ms = event.timestamp_ms;
         Ok(())
     }
 

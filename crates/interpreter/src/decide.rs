@@ -24,8 +24,8 @@ use crate::states;
 pub fn decide(program: &Program, execution: &mut Execution, command: Command, moment: Moment) -> Decision {
     let mut deciding = Deciding {
         program,
+        now_ms: moment.now_ms.max(execution.last_event_ms),
         execution,
-        now_ms: moment.now_ms,
         entropy: Cell::new(moment.entropy),
         decision: Decision::default(),
         new_payloads: 0,

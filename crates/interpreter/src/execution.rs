@@ -98,6 +98,8 @@ pub struct Execution {
     pub(crate) status: ExecutionStatus,
     pub(crate) input: Option<Stored>,
     pub(crate) last_event_id: u64,
+    /// When that was: no later event is earlier, whatever the clock has done since.
+    pub(crate) last_event_ms: i64,
     /// Number of the journal batch that the next decision fills.
     pub(crate) batch: u32,
     pub(crate) threads: BTreeMap<ThreadId, Thread>,
@@ -312,6 +314,7 @@ impl Execution {
             status: ExecutionStatus::Running,
             input: None,
             last_event_id: 0,
+            last_event_ms: i64::MIN,
             batch: 0,
             threads: BTreeMap::new(),
             next_thread: 0,

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use stepwell_aws::BoxFuture;
 
-use super::schema::{Effect, Property, Shape, TAGS};
-use super::{Live, Provider, ProviderError, ResourceContext, text};
+use super::schema::Property;
+use super::{Live, Provider, ProviderError, ResourceContext};
 
 /// A type whose resources are only recorded; `Ref` gives a generated name.
 pub(super) struct Inert {
@@ -53,70 +53,6 @@ impl Provider for Inert {
                 attributes.insert("Arn".to_owned(), json!(cx.environment.account.arn(&service, &name)));
             }
             Ok(Live { physical_id: name, attributes })
-        })
-    }
-
-    fn update<'a>(
-        &'a self,
-        _cx: &'a ResourceContext<'a>,
-        live: &'a Live,
-        _old: &'a Value,
-        _new: &'a Value,
-    ) -> BoxFuture<'a, Result<Live, ProviderError>> {
-        Box::pin(async move { Ok(live.clone()) })
-    }
-
-    fn delete<'a>(
-        &'a self,
-        _cx: &'a ResourceContext<'a>,
-        _live: &'a Live,
-        _properties: &'a Value,
-    ) -> BoxFuture<'a, Result<(), ProviderError>> {
-        Box::pin(async { Ok(()) })
-    }
-}
-
-/// `AWS::Logs::LogGroup`: recorded, with the name and ARN that other resources refer to.
-pub(super) struct LogGroup;
-
-static LOG_GROUP: [Property; 9] = [
-    Property::new("LogGroupName", Shape::Text).with(Effect::Replace),
-    Property::new("RetentionInDays", Shape::Integer).with(Effect::Recorded),
-    Property::new("KmsKeyId", Shape::Text).with(Effect::Recorded),
-    Property::new("DataProtectionPolicy", Shape::Any).with(Effect::Recorded),
-    Property::new("FieldIndexPolicies", Shape::Any).with(Effect::Recorded),
-    Property::new("LogGroupClass", Shape::Text).with(Effect::Recorded),
-    Property::new("ResourcePolicyDocument", Shape::Any).with(Effect::Recorded),
-    Property::new("DeletionProtectionEnabled", Shape::Boolean).with(Effect::Recorded),
-    Property::new("Tags", TAGS).with(Effect::Recorded),
-];
-
-impl Provider for LogGroup {
-    fn kind(&self) -> &str {
-        "AWS::Logs::LogGroup"
-    }
-
-    fn properties(&self) -> Option<&'static [Property]> {
-        Some(&LOG_GROUP)
-    }
-
-    fn attributes(&self) -> Option<&'static [&'static str]> {
-        Some(&["Arn"])
-    }
-
-    fn name_property(&self) -> Option<&'static str> {
-        Some("LogGroupName")
-    }
-
-    fn create<'a>(
-        &'a self,
-        cx: &'a ResourceContext<'a>,
-        properties: &'a Value,
-    ) -> BoxFuture<'a, Result<Live, ProviderError>> {
-        Box::pin(async move {
-            let name = text(properties, "LogGroupName").map_or_else(|| cx.generated_name(512), str::to_owned);
-            let arn = cx.environment.account.arn("logs", &format!("log-group:{name}:*"));
-            Ok(Live { physical_id: name, attributes: BTreeMap::from([("Arn".to_owned(), json!(arn))]) })
         })
     }
 

@@ -11,6 +11,7 @@ mod iam;
 mod inert;
 mod lambda_function;
 mod lambda_version;
+mod log_group;
 mod names;
 pub mod schema;
 mod sqs_queue;
@@ -248,7 +249,7 @@ pub fn provider(kind: &str, inert_types: &[String]) -> Option<Box<dyn Provider>>
         "AWS::IAM::Policy" => Box::new(iam::POLICY),
         "AWS::IAM::ManagedPolicy" => Box::new(iam::MANAGED_POLICY),
         "AWS::IAM::InstanceProfile" => Box::new(iam::INSTANCE_PROFILE),
-        "AWS::Logs::LogGroup" => Box::new(inert::LogGroup),
+        "AWS::Logs::LogGroup" => Box::new(log_group::LogGroup),
         "AWS::Lambda::Permission" | "AWS::SQS::QueuePolicy" => Box::new(inert::Inert::known(kind)),
         "AWS::CDK::Metadata" | "AWS::CloudFormation::WaitConditionHandle" => {
             Box::new(inert::Inert::known(kind))
