@@ -355,14 +355,14 @@ impl Shard {
         self.log(&live.revision, &info, &decision.records);
         let started = StartedExecution { execution_arn: info.execution_arn.clone(), start_ms: info.start_ms };
         self.releases.push(Release::Start(answer, Ok(started)));
-        let is_closed = live.row.outcome.is_some();
+        let stop_ms = live.row.outcome.as_ref().map(|outcome| outcome.stop_ms);
         self.by_arn.insert(info.execution_arn.clone(), key);
         self.live.insert(key, live);
         self.release_effects(key, &info, decision.effects);
-        if is_closed {
+        if let Some(stop_ms) = stop_ms {
             self.live.remove(&key);
             self.by_arn.remove(&info.execution_arn);
-            self.closed(&info.execution_arn);
+            self.closed(&info.execution_arn, stop_ms);
         } else {
             self.set_timer(key);
             self.consider_parking(key);
@@ -403,8 +403,6 @@ impl Shard {
         let StopRequest { execution_arn, error, cause, answer } = request;
         if let Some(key) = self.running(&execution_arn) {
             self.command(key, Command::Stop { error, cause });
-            self.releases.push(Release::Stop(answer, self.now_ms));
-            return;
         }
         if let Some(stop_ms) = self.closing.get(&execution_arn) {
             self.releases.push(Release::Stop(answer, *stop_ms));
@@ -500,22 +498,23 @@ impl Shard {
         if live.row.outcome.is_some() {
             executions.put_closed(&mut self.batch, key, &live.row);
         }
-        let closed = live.row.outcome.is_some();
+        let stop_ms = live.row.outcome.as_ref().map(|outcome| outcome.stop_ms);
         self.release_effects(key, &info, decision.effects);
-        if closed {
+        if let Some(stop_ms) = stop_ms {
             if let Some(Live { timer_ms: Some(due_ms), .. }) = self.live.remove(&key) {
                 self.timers.remove(&(due_ms, key));
             }
             self.by_arn.remove(&info.execution_arn);
-            self.closed(&info.execution_arn);
+            self.closed(&info.execution_arn, stop_ms);
         } else {
             self.set_timer(key);
             self.consider_parking(key);
         }
     }
 
-    fn closed(&mut self, execution_arn: &Arc<str>) {
-        self.closing.insert(execution_arn.clone(), self.now_ms);
+    /// `stop_ms` is what was recorded, which the clock may since have fallen behind.
+    fn closed(&mut self, execution_arn: &Arc<str>, stop_ms: i64) {
+        self.closing.insert(execution_arn.clone(), stop_ms);
         self.releases.push(Release::Message(Message::Closed { execution_arn: execution_arn.clone() }));
     }
 

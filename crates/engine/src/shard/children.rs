@@ -61,14 +61,14 @@ impl Shard {
         self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
         self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
         self.log(&live.revision, &info, &decision.records);
-        let is_closed = live.row.outcome.is_some();
+        let stop_ms = live.row.outcome.as_ref().map(|outcome| outcome.stop_ms);
         self.by_arn.insert(info.execution_arn.clone(), key);
         self.live.insert(key, live);
         self.release_effects(key, &info, decision.effects);
-        if is_closed {
+        if let Some(stop_ms) = stop_ms {
             self.live.remove(&key);
             self.by_arn.remove(&info.execution_arn);
-            self.closed(&info.execution_arn);
+            self.closed(&info.execution_arn, stop_ms);
         } else {
             self.set_timer(key);
             self.consider_parking(key);

@@ -92,6 +92,10 @@ fn abort(deciding: &mut Deciding<'_>, thread: ThreadId, failing_event: u64) -> R
         let scheduled_event = attempt.scheduled_event;
         deciding.cancel(scheduled_event);
     }
+    // A Map Run inside of it ends with it, and so do its child executions.
+    for stop in super::map_run::stops_in(deciding.execution, thread) {
+        deciding.effect(stop);
+    }
     if let Some(state) = visited(deciding, thread) {
         let details = EventDetails::StateAborted { state_type: state_type(state) };
         deciding.emit_after(failing_event, thread, details)?;

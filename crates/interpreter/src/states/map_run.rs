@@ -127,6 +127,12 @@ pub(crate) fn stops_of(execution: &Execution) -> Vec<Effect> {
     runs.flat_map(|run| stops(&execution.info, run)).collect()
 }
 
+/// Stops for the children of the Map Run that `thread` visits, if it visits one.
+pub(super) fn stops_in(execution: &Execution, thread: ThreadId) -> Vec<Effect> {
+    let run = execution.threads.get(&thread).and_then(|thread| thread.map_run());
+    run.map(|run| stops(&execution.info, run).collect()).unwrap_or_default()
+}
+
 fn stops(info: &ExecutionInfo, run: &MapRun) -> impl Iterator<Item = Effect> {
     let arns = run.running.iter().map(|index| child_arn(info, &run.map_run_arn, *index));
     arns.map(|(execution_arn, _)| Effect::StopChild { execution_arn }).collect::<Vec<_>>().into_iter()
