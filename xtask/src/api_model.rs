@@ -20,7 +20,7 @@ pub(crate) fn write(model: &Path, table: &Path) -> Result<String, String> {
     Ok(format!("wrote {} ({} lines)", table.display(), text.lines().count()))
 }
 
-/// Says whether the table at `table` is what [`write`] would write.
+/// Says whether the table at `table` is what [`write()`] would write.
 pub(crate) fn check(model: &Path, table: &Path) -> Result<String, String> {
     let fresh = generate(&read(model)?)?;
     let found =
