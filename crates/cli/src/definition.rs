@@ -72,7 +72,7 @@ fn classify(path: &Path, text: String) -> Result<Source, CommandError> {
     Ok(Source::Definition(Definition { text: pretty(&document), yaml: Some(text) }))
 }
 
-/// A file's text, or stdin's.
+/// A file's text, or stdin's, without a byte order mark.
 ///
 /// Errors: it cannot be read, is too large or no UTF-8; exit code 2.
 pub(crate) fn read_text(path: &Path) -> Result<String, CommandError> {
@@ -87,7 +87,8 @@ pub(crate) fn read_text(path: &Path) -> Result<String, CommandError> {
     if text.len() as u64 > FILE_BYTES_MAX {
         return Err(failed(format!("it has more than {FILE_BYTES_MAX} bytes")));
     }
-    Ok(text)
+    // Editors of some systems begin a file with a byte order mark, which no JSON text may contain.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The input of an execution: the option's text, the file's, or an empty object.

@@ -112,6 +112,13 @@ fn run_tells_success_from_failure() {
     assert!(stderr.contains("✔") && stderr.contains("2 states"), "{stderr}");
     assert!(!stderr.contains('\x1b') && !stdout.contains('\x1b'), "colours where no terminal is");
 
+    let marked = file(&directory, "marked.asl.json", &format!("\u{feff}{GOOD}"));
+    assert_eq!(
+        run(&["run", &marked, "--input", "{\"x\":1}"]).0,
+        0,
+        "a byte order mark is no part of the text"
+    );
+
     let (code, stdout, stderr) = run(&[
         "run",
         &file(
