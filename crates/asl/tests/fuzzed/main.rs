@@ -1,12 +1,13 @@
 //! What the fuzzer once choked on, and the texts it starts from: `inputs/<target>/*`, run without a fuzzer. Each must
-//! pass, and none may take long.
+//! pass, and none may take long. And warnings, whose claims are tried with what the fuzzer tries.
 
-// The inputs are files beside the test; the crate itself reads none.
+// Inputs, recordings and examples are files; the crate itself reads none.
 #![allow(clippy::disallowed_methods)]
-// A failure is of the input named last.
+// A failure is of the input named last; what is skipped says so.
 #![allow(clippy::print_stdout)]
 
 mod language;
+mod warnings;
 
 use std::path::Path;
 

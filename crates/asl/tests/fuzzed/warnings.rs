@@ -1,20 +1,13 @@
 //! The warnings about what can never happen must be right: none of them for a definition that AWS was recorded running,
 //! nor for our own examples.
 
-// The recordings and examples are files beside the project; the crate itself reads none.
-#![allow(clippy::disallowed_methods)]
-// What is skipped says so.
-#![allow(clippy::print_stdout)]
-
-#[path = "fuzzed/language.rs"]
-#[allow(dead_code)]
-mod language;
-
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use stepwell_asl::compile::MachineType;
 use stepwell_asl::{Value, json, validate};
+
+use crate::language;
 
 const CODES: [&str; 4] =
     ["CHOICE_RULE_NEVER_MATCHES", "CHOICE_RULE_SHADOWED", "PATH_NEVER_EXISTS", "UNKNOWN_ERROR_NAME"];

@@ -1,17 +1,15 @@
 //! Services behind HTTP, against a server on the loopback that answers what the test says.
 
-mod support;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::server::{Behaviour, serve};
+use crate::support::{request, resource};
 use stepwell_aws::{Account, Call, Service};
 use stepwell_integrations::{
     Credentials, Endpoint, EndpointError, Endpoints, HttpService, Integrations, TaskOutcome, TaskRunner,
 };
-use support::server::{Behaviour, serve};
-use support::{request, resource};
 use tokio::net::TcpListener;
 
 /// Longer than anything here takes; a test that reaches it hangs.

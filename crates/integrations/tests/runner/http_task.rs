@@ -1,18 +1,16 @@
 //! HTTP tasks: what reaches the server, how connections let requests in, and what comes of the answers.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::support::server::{Behaviour, Server, serve};
+use crate::support::{request, resource};
 use serde_json::{Value as Json, json};
 use stepwell_aws::BoxFuture;
 use stepwell_integrations::connections::{
     Authorization, Connection, ConnectionError, Connections, HttpParameters,
 };
 use stepwell_integrations::{Integrations, TaskOutcome, TaskRunner};
-use support::server::{Behaviour, Server, serve};
-use support::{request, resource};
 
 const HTTP: &str = "arn:aws:states:::http:invoke";
 

@@ -1,19 +1,14 @@
 //! The task replies that were recorded from AWS: a service that answers as AWS's service did must give the recorded
 //! output, error name and cause.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
-#![allow(clippy::result_large_err, reason = "the shared contract's Fault is large")]
-
-mod support;
-
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use crate::support::{request, resource};
 use serde_json::{Map, Value as Json, json};
 use stepwell_asl::payload::Payload;
 use stepwell_aws::{BoxFuture, Call, Fault, Reply, Service};
 use stepwell_integrations::{Integrations, TaskOutcome, TaskRunner};
-use support::{request, resource};
 
 /// Request ids of answers and in expected causes.
 const REQUEST_ID: &str = "6f1c0d0e-0000-4000-8000-000000000001";
@@ -79,7 +74,8 @@ fn read(case: &Json, recorded: &Json) -> Option<Recorded> {
         Some(resource_type) => format!("arn:aws:states:::{resource_type}:{}", recorded["resource"].as_str()?),
         None => recorded["resource"].as_str()?.replace("<partition>", "aws").replace("<region>", "us-east-1"),
     };
-    let served = support::parse(&resource).is_some_and(|r| stepwell_integrations::supports(&r).is_ok());
+    let served =
+        crate::support::parse(&resource).is_some_and(|r| stepwell_integrations::supports(&r).is_ok());
     // What a token brings is not the call's; what was submitted is.
     let reply = match recorded.get("submitted_output") {
         Some(output) if resource.ends_with(".waitForTaskToken") => {

@@ -1,16 +1,12 @@
 //! Nested executions that are waited for: what is asked of Step Functions, in which order, and what is not asked again.
 
-#![allow(clippy::result_large_err, reason = "the shared contract's Fault is large")]
-
-mod support;
-
 use std::sync::{Arc, Mutex};
 
+use crate::support::{request, resource};
 use serde_json::{Value as Json, json};
 use stepwell_asl::payload::Payload;
 use stepwell_aws::{BoxFuture, Call, Fault, Reply, Service};
 use stepwell_integrations::{Host, Integrations, Progress, TaskHost, TaskOutcome, TaskRequest, TaskRunner};
-use support::{request, resource};
 
 const SYNC: &str = "arn:aws:states:::states:startExecution.sync";
 const MACHINE: &str = "arn:aws:states:us-east-1:111111111111:stateMachine:child";

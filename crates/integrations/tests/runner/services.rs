@@ -1,15 +1,11 @@
 //! What the recordings do not show: what a service is sent, attempts made twice, limits, services that are missing.
 
-#![allow(clippy::result_large_err, reason = "the shared contract's Fault is large")]
-
-mod support;
-
 use std::sync::{Arc, Mutex};
 
+use crate::support::{request, resource};
 use serde_json::{Value as Json, json};
 use stepwell_aws::{BoxFuture, Call, Fault, Reply, Service};
 use stepwell_integrations::{Integrations, TaskOutcome, TaskRequest, TaskRunner};
-use support::{request, resource};
 
 /// Answers each call with `answer` and keeps it.
 struct Fake<F> {

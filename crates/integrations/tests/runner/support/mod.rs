@@ -1,7 +1,5 @@
 //! Requests as the engine makes them.
 
-#![allow(dead_code)] // Each test binary uses its part.
-
 pub(crate) mod server;
 
 use stepwell_asl::payload::Payload;
