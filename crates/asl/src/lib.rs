@@ -11,6 +11,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod environment;
 pub mod fields;
+pub mod integration;
 pub mod intrinsic;
 pub mod json;
 pub mod jsonata;

@@ -1,57 +1,39 @@
-//! What the optimized integrations accept: the table of their APIs, and from a Task's parameters to API members.
+//! The APIs of the optimized integrations, and from a Task's parameters to API members.
 //!
-//! AWS documents the parameters of each optimized integration and lets no others through. A `null` counts as given
-//! but is not sent, so that the service itself says what it misses.
+//! What each takes is in [`stepwell_asl::integration`]. A `null` counts as given but is not sent, so that the service
+//! itself says what it misses.
 
 use serde_json::{Map, Value as Json};
+use stepwell_asl::integration::{self, Integration, Shape, invalid_format};
 use stepwell_asl::program::IntegrationPattern;
 use stepwell_asl::value::Value;
 
 use crate::convert;
 use crate::failure::Failure;
 
-/// One `arn:…:states:::<resource type>:<api>`.
+/// How an optimized integration is called.
 #[derive(Debug)]
 pub(crate) struct Api {
-    /// `dynamodb`
-    pub(crate) resource_type: &'static str,
-    /// `getItem`
-    pub(crate) api: &'static str,
+    /// Its name and what it takes.
+    pub(crate) integration: &'static Integration,
     /// `GetItem`
     pub(crate) operation: &'static str,
-    pub(crate) parameters: &'static [Parameter],
+    /// Parameters that are no members of the call: its service reads them.
+    pub(crate) apart: &'static [&'static str],
     /// The patterns that AWS has for it.
     pub(crate) patterns: &'static [IntegrationPattern],
 }
 
-/// One parameter.
-#[derive(Debug)]
-pub(crate) struct Parameter {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) required: bool,
-}
-
-/// What a parameter may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Text; numbers and booleans are written out.
-    Text,
-    /// Text, or any JSON, which is sent as its text.
-    JsonText,
-    /// A whole number, also as text.
-    Integer,
-    /// `true` or `false`, also as text.
-    Boolean,
-    /// An object.
-    Object,
-    /// An array.
-    List,
+impl Api {
+    /// `dynamodb`
+    pub(crate) fn resource_type(&self) -> &'static str {
+        self.integration.resource_type
+    }
 }
 
 /// The API of an optimized integration; `None` where AWS has no such resource or Stepwell does not know it.
 pub(crate) fn optimized(resource_type: &str, api: &str) -> Option<&'static Api> {
-    APIS.iter().find(|a| a.resource_type == resource_type && a.api == api)
+    APIS.iter().find(|a| a.resource_type() == resource_type && a.integration.api == api)
 }
 
 /// All APIs of the optimized integrations that are served.
@@ -63,60 +45,48 @@ pub(crate) fn apis() -> &'static [Api] {
 ///
 /// Errors: `States.Runtime`, naming all missing and malformed fields, as AWS does before it calls.
 pub(crate) fn members(api: &Api, parameters: &Value) -> Result<Map<String, Json>, Failure> {
-    let mut members = Map::new();
-    let mut problems = Vec::new();
-    if parameters.as_object().is_none() {
-        problems.push("The value of the field 'Parameters' has an invalid format".to_owned());
+    let problems = api.integration.problems(parameters);
+    if !problems.is_empty() {
+        return Err(unusable(parameters, &problems));
     }
-    for parameter in api.parameters {
+    let mut members = Map::new();
+    for parameter in api.integration.parameters {
+        if api.apart.contains(&parameter.name) {
+            continue;
+        }
         match parameters.get(parameter.name) {
-            None if parameter.required => {
-                problems.push(format!("The field '{}' is required but was missing", parameter.name));
-            }
             None | Some(Value::Null) => {}
-            Some(value) => match convert(parameter.kind, value) {
-                Some(json) => {
-                    members.insert(parameter.name.to_owned(), json);
-                }
-                None => problems
-                    .push(format!("The value of the field '{}' has an invalid format", parameter.name)),
-            },
+            Some(value) => {
+                let json = convert(parameter.shape, value)
+                    .ok_or_else(|| unusable(parameters, &[invalid_format(parameter.name)]))?;
+                members.insert(parameter.name.to_owned(), json);
+            }
         }
     }
-    if problems.is_empty() { Ok(members) } else { Err(unusable(parameters, &problems)) }
+    Ok(members)
 }
 
 /// `States.Runtime` with AWS's text about parameters from which no request can be built.
 pub(crate) fn unusable(parameters: &Value, problems: &[String]) -> Failure {
-    Failure::runtime(format!(
-        "The Parameters '{}' could not be used to start the Task: [{}]",
-        parameters.to_json(),
-        problems.join(", ")
-    ))
+    Failure::runtime(integration::unusable(&parameters.to_json(), problems))
 }
 
-fn convert(kind: Kind, value: &Value) -> Option<Json> {
-    match (kind, value) {
-        (Kind::JsonText, Value::String(s)) => Some(Json::String(s.to_string())),
-        (Kind::JsonText, _) => Some(Json::String(value.to_json())),
-        (Kind::Text, Value::Array(_) | Value::Object(_)) => None,
-        (Kind::Text, Value::String(s)) => Some(Json::String(s.to_string())),
-        (Kind::Text, _) => Some(Json::String(value.to_json())),
-        (Kind::Integer, Value::Number(n)) => n.as_i64().map(Json::from),
-        (Kind::Integer, Value::String(s)) => s.parse::<i64>().ok().map(Json::from),
-        (Kind::Boolean, Value::Bool(b)) => Some(Json::Bool(*b)),
-        (Kind::Boolean, Value::String(s)) => s.parse::<bool>().ok().map(Json::Bool),
-        (Kind::Object, Value::Object(_)) | (Kind::List, Value::Array(_)) => convert::to_api(value),
+fn convert(shape: Shape, value: &Value) -> Option<Json> {
+    match (shape, value) {
+        (Shape::Any, Value::String(s)) => Some(Json::String(s.to_string())),
+        (Shape::Any, _) => Some(Json::String(value.to_json())),
+        (Shape::Text, Value::Array(_) | Value::Object(_)) => None,
+        (Shape::Text, Value::String(s)) => Some(Json::String(s.to_string())),
+        (Shape::Text, _) => Some(Json::String(value.to_json())),
+        (Shape::Integer, Value::Number(n)) => n.as_i64().map(Json::from),
+        (Shape::Integer, Value::String(s)) => s.parse::<i64>().ok().map(Json::from),
+        (Shape::Boolean, Value::Bool(b)) => Some(Json::Bool(*b)),
+        (Shape::Boolean, Value::String(s)) => s.parse::<bool>().ok().map(Json::Bool),
+        (Shape::Object | Shape::Lists, Value::Object(_)) | (Shape::List, Value::Array(_)) => {
+            convert::to_api(value)
+        }
         _ => None,
     }
-}
-
-const fn optional(name: &'static str, kind: Kind) -> Parameter {
-    Parameter { name, kind, required: false }
-}
-
-const fn required(name: &'static str, kind: Kind) -> Parameter {
-    Parameter { name, kind, required: true }
 }
 
 const RESPONSE_ONLY: &[IntegrationPattern] = &[IntegrationPattern::RequestResponse];
@@ -129,166 +99,69 @@ const ALL_PATTERNS: &[IntegrationPattern] = &[
     IntegrationPattern::WaitForTaskToken,
 ];
 
-/// Source: the Developer Guide's page of each integration.
 static APIS: &[Api] = &[
     Api {
-        resource_type: "lambda",
-        api: "invoke",
+        integration: &integration::LAMBDA_INVOKE,
         operation: "Invoke",
-        // `Payload` travels as the body, with its own text; see `services/lambda.rs`.
-        parameters: &[
-            required("FunctionName", Kind::Text),
-            optional("ClientContext", Kind::Text),
-            optional("InvocationType", Kind::Text),
-            optional("LogType", Kind::Text),
-            optional("Qualifier", Kind::Text),
-        ],
+        // It travels as the body, with its own text; see `services/lambda.rs`.
+        apart: &["Payload"],
         patterns: CALLBACK,
     },
     Api {
-        resource_type: "dynamodb",
-        api: "getItem",
+        integration: &integration::DYNAMODB_GET_ITEM,
         operation: "GetItem",
-        parameters: &[
-            required("Key", Kind::Object),
-            required("TableName", Kind::Text),
-            optional("AttributesToGet", Kind::List),
-            optional("ConsistentRead", Kind::Boolean),
-            optional("ExpressionAttributeNames", Kind::Object),
-            optional("ProjectionExpression", Kind::Text),
-            optional("ReturnConsumedCapacity", Kind::Text),
-        ],
+        apart: &[],
         patterns: RESPONSE_ONLY,
     },
     Api {
-        resource_type: "dynamodb",
-        api: "putItem",
+        integration: &integration::DYNAMODB_PUT_ITEM,
         operation: "PutItem",
-        parameters: &[
-            required("Item", Kind::Object),
-            required("TableName", Kind::Text),
-            optional("ConditionalOperator", Kind::Text),
-            optional("ConditionExpression", Kind::Text),
-            optional("Expected", Kind::Object),
-            optional("ExpressionAttributeNames", Kind::Object),
-            optional("ExpressionAttributeValues", Kind::Object),
-            optional("ReturnConsumedCapacity", Kind::Text),
-            optional("ReturnItemCollectionMetrics", Kind::Text),
-            optional("ReturnValues", Kind::Text),
-        ],
+        apart: &[],
         patterns: RESPONSE_ONLY,
     },
     Api {
-        resource_type: "dynamodb",
-        api: "updateItem",
+        integration: &integration::DYNAMODB_UPDATE_ITEM,
         operation: "UpdateItem",
-        parameters: &[
-            required("Key", Kind::Object),
-            required("TableName", Kind::Text),
-            optional("AttributeUpdates", Kind::Object),
-            optional("ConditionalOperator", Kind::Text),
-            optional("ConditionExpression", Kind::Text),
-            optional("Expected", Kind::Object),
-            optional("ExpressionAttributeNames", Kind::Object),
-            optional("ExpressionAttributeValues", Kind::Object),
-            optional("ReturnConsumedCapacity", Kind::Text),
-            optional("ReturnItemCollectionMetrics", Kind::Text),
-            optional("ReturnValues", Kind::Text),
-            optional("UpdateExpression", Kind::Text),
-        ],
+        apart: &[],
         patterns: RESPONSE_ONLY,
     },
     Api {
-        resource_type: "dynamodb",
-        api: "deleteItem",
+        integration: &integration::DYNAMODB_DELETE_ITEM,
         operation: "DeleteItem",
-        parameters: &[
-            required("Key", Kind::Object),
-            required("TableName", Kind::Text),
-            optional("ConditionalOperator", Kind::Text),
-            optional("ConditionExpression", Kind::Text),
-            optional("Expected", Kind::Object),
-            optional("ExpressionAttributeNames", Kind::Object),
-            optional("ExpressionAttributeValues", Kind::Object),
-            optional("ReturnConsumedCapacity", Kind::Text),
-            optional("ReturnItemCollectionMetrics", Kind::Text),
-            optional("ReturnValues", Kind::Text),
-        ],
+        apart: &[],
         patterns: RESPONSE_ONLY,
     },
     Api {
-        resource_type: "sqs",
-        api: "sendMessage",
+        integration: &integration::SQS_SEND_MESSAGE,
         operation: "SendMessage",
-        parameters: &[
-            required("QueueUrl", Kind::Text),
-            required("MessageBody", Kind::JsonText),
-            optional("DelaySeconds", Kind::Integer),
-            optional("MessageAttributes", Kind::Object),
-            optional("MessageDeduplicationId", Kind::Text),
-            optional("MessageGroupId", Kind::Text),
-        ],
+        apart: &[],
         patterns: CALLBACK,
     },
+    Api { integration: &integration::SNS_PUBLISH, operation: "Publish", apart: &[], patterns: CALLBACK },
     Api {
-        resource_type: "sns",
-        api: "publish",
-        operation: "Publish",
-        parameters: &[
-            required("Message", Kind::JsonText),
-            optional("MessageAttributes", Kind::Object),
-            optional("MessageDeduplicationId", Kind::Text),
-            optional("MessageGroupId", Kind::Text),
-            optional("MessageStructure", Kind::Text),
-            optional("PhoneNumber", Kind::Text),
-            optional("Subject", Kind::Text),
-            optional("TargetArn", Kind::Text),
-            optional("TopicArn", Kind::Text),
-        ],
-        patterns: CALLBACK,
-    },
-    Api {
-        resource_type: "events",
-        api: "putEvents",
+        integration: &integration::EVENTS_PUT_EVENTS,
         operation: "PutEvents",
-        parameters: &[required("Entries", Kind::List)],
+        apart: &[],
         patterns: CALLBACK,
     },
     Api {
-        resource_type: "apigateway",
-        api: "invoke",
+        integration: &integration::APIGATEWAY_INVOKE,
         // No service's: see `services/apigateway.rs`.
         operation: "",
-        parameters: &[
-            required("ApiEndpoint", Kind::Text),
-            required("Method", Kind::Text),
-            optional("AllowNullValues", Kind::Boolean),
-            optional("AuthType", Kind::Text),
-            optional("Headers", Kind::Object),
-            optional("Path", Kind::Text),
-            optional("QueryParameters", Kind::Object),
-            optional("Stage", Kind::Text),
-        ],
+        apart: &["RequestBody"],
         patterns: CALLBACK,
     },
     Api {
-        resource_type: "http",
-        api: "invoke",
+        integration: &integration::HTTP_INVOKE,
         // No service's: see `services/http`, which also reads the parameters.
         operation: "",
-        parameters: &[],
+        apart: &[],
         patterns: RESPONSE_ONLY,
     },
     Api {
-        resource_type: "states",
-        api: "startExecution",
+        integration: &integration::STATES_START_EXECUTION,
         operation: "StartExecution",
-        parameters: &[
-            required("StateMachineArn", Kind::Text),
-            optional("Input", Kind::JsonText),
-            optional("Name", Kind::Text),
-            optional("TraceHeader", Kind::Text),
-        ],
+        apart: &[],
         patterns: ALL_PATTERNS,
     },
 ];
@@ -311,7 +184,7 @@ mod tests {
                 "sqs",
                 "sendMessage",
                 r#"{"QueueUrl":"u","MessageBody":{"a":1.10},"Nonsense":1,"DelaySeconds":5.0}"#,
-                r#"{"QueueUrl":"u","MessageBody":"{\"a\":1.10}","DelaySeconds":5}"#,
+                r#"{"MessageBody":"{\"a\":1.10}","QueueUrl":"u","DelaySeconds":5}"#,
             ),
             ("sqs", "sendMessage", r#"{"QueueUrl":"u","MessageBody":null}"#, r#"{"QueueUrl":"u"}"#),
             (

@@ -116,7 +116,7 @@ impl Integrations {
     }
 
     async fn optimized(&self, api: &Api, request: &TaskRequest) -> Result<Payload, Failure> {
-        match api.resource_type {
+        match api.resource_type() {
             "http" => {
                 let connections = self.connections.read().unwrap_or_else(PoisonError::into_inner).clone();
                 return services::http::invoke(self.http()?, connections.as_deref(), request).await;
@@ -124,7 +124,7 @@ impl Integrations {
             "apigateway" => return services::apigateway::invoke(self.http()?, api, request).await,
             _ => {}
         }
-        services::call(&*self.required(api.resource_type, request).await?, api, request).await
+        services::call(&*self.required(api.resource_type(), request).await?, api, request).await
     }
 
     /// Begins a job, unless it is begun, and waits for its end. Only nested executions are such jobs ([`supports`]).

@@ -41,8 +41,10 @@ fn reason(kind: &ResourceKind) -> Option<String> {
                 None => match optimized(resource_type, api) {
                     Some(api) => missing_pattern(*pattern, api.patterns),
                     None => {
-                        let names: Vec<_> =
-                            apis().iter().map(|a| format!("{}:{}", a.resource_type, a.api)).collect();
+                        let names: Vec<_> = apis()
+                            .iter()
+                            .map(|a| format!("{}:{}", a.resource_type(), a.integration.api))
+                            .collect();
                         Some(format!("the optimized integrations it has are {}", names.join(", ")))
                     }
                 },

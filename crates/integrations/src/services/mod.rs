@@ -32,7 +32,7 @@ pub(crate) async fn call(
     api: &Api,
     request: &TaskRequest,
 ) -> Result<Payload, Failure> {
-    match api.resource_type {
+    match api.resource_type() {
         "lambda" => lambda::invoke(service, api, request).await,
         "dynamodb" => dynamodb::call(service, api, request).await,
         "sqs" => sqs::send_message(service, api, request).await,
