@@ -238,5 +238,5 @@ async fn settings_become_clients() {
     assert!(matches!(outcome, TaskOutcome::Succeeded(_)), "{outcome:?}");
     let sent = server.requests.recv().await.expect("a request");
     assert!(sent.starts_with("POST /base/ HTTP/1.1"), "{sent}");
-    assert!(sent.ends_with(r#"{"QueueUrl":"http://q","MessageBody":"{\"a\":[1.0]}"}"#), "{sent}");
+    assert!(sent.ends_with(r#"{"MessageBody":"{\"a\":[1.0]}","QueueUrl":"http://q"}"#), "{sent}");
 }
