@@ -25,6 +25,7 @@ fn script(name: &str) {
     }
     let (code, stdout, stderr) = output(&mut command);
     assert_eq!(code, 0, "{name}:\n{stdout}\n{stderr}");
+    print!("{stdout}");
     let (status, _) = support::http(&server.host, "GET", "/readyz", &[], b"").expect("the server is alive");
     assert_eq!(status, 200);
 }
@@ -63,6 +64,12 @@ fn tables_and_queues() {
 #[test]
 fn requests_that_are_wrong() {
     script("wrong.py");
+}
+
+/// Prints how many requests were made.
+#[test]
+fn requests_made_from_the_model() {
+    script("model.py");
 }
 
 #[test]

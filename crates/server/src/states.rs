@@ -69,10 +69,10 @@ impl StepFunctions {
         let Some(operation) = model.operation(&call.operation) else {
             return Err(Fault::unknown_operation("AWS Step Functions", &call.operation));
         };
+        model::validate::check(model, operation, &call.input)?;
         let Some(action) = actions::of(&operation.name) else {
             return Err(fault::not_yet_supported(&operation.name));
         };
-        model::validate::check(model, operation, &call.input)?;
         action(self.clone(), call.input).await.map(Reply::ok)
     }
 }

@@ -233,7 +233,7 @@ async fn refusals_have_the_texts_of_aws() {
         ),
         (
             "RedriveExecution",
-            json!({}),
+            json!({"executionArn": no_execution}),
             "UnsupportedOperationException: The operation RedriveExecution of AWS Step Functions is not yet supported by Stepwell".into(),
         ),
         (
@@ -433,7 +433,7 @@ async fn errors_carry_their_namespace() {
         ("AWSStepFunctions.DescribeExecution", "{}", "com.amazon.coral.validate#ValidationException"),
         ("AWSStepFunctions.DescribeExecution", r#"{"executionArn":5}"#, "SerializationException"),
         ("AWSStepFunctions.Nothing", "{}", "UnknownOperationException"),
-        ("AWSStepFunctions.RedriveExecution", "{}", "UnsupportedOperationException"),
+        ("AWSStepFunctions.RedriveExecution", r#"{"executionArn":"x"}"#, "UnsupportedOperationException"),
     ] {
         let answer = server.call(target, body).await;
         assert_eq!(

@@ -223,6 +223,13 @@ impl Violations<'_> {
                 to.push(']');
             }
             (_, Value::String(text)) => to.push_str(text),
+            // Printed as what they were read into.
+            (ShapeKind::Integer { .. }, number) if integer(number).is_some() => {
+                let _ = write!(to, "{}", integer(number).unwrap_or_default());
+            }
+            (ShapeKind::Float { .. }, Value::Number(number)) => {
+                let _ = write!(to, "{:?}", number.as_f64().unwrap_or_default());
+            }
             (_, other) => {
                 let _ = write!(to, "{other}");
             }
@@ -268,7 +275,7 @@ mod tests {
             (
                 "ListExecutions",
                 json!({"maxResults": -1.0}),
-                frame("Value '-1.0' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 0"),
+                frame("Value '-1' at 'maxResults' failed to satisfy constraint: Member must have value greater than or equal to 0"),
             ),
             (
                 "ListExecutions",
@@ -294,6 +301,11 @@ mod tests {
                 "CreateStateMachineAlias",
                 json!({"name": "a", "routingConfiguration": [version(1), version(2), version(3)]}),
                 frame(&format!("Value '[RoutingConfigurationListItem(stateMachineVersionArn={arn}:1, weight=50), RoutingConfigurationListItem(stateMachineVersionArn={arn}:2, weight=50), RoutingConfigurationListItem(stateMachineVersionArn={arn}:3, weight=50)]' at 'routingConfiguration' failed to satisfy constraint: Member must have length less than or equal to 2")),
+            ),
+            (
+                "UpdateMapRun",
+                json!({"mapRunArn": arn, "maxConcurrency": -1.0, "toleratedFailurePercentage": 101}),
+                "2 validation errors detected: Value '-1' at 'maxConcurrency' failed to satisfy constraint: Member must have value greater than or equal to 0; Value '101.0' at 'toleratedFailurePercentage' failed to satisfy constraint: Member must have value less than or equal to 100".into(),
             ),
             (
                 "DescribeExecution",
