@@ -261,6 +261,12 @@ impl Activities {
         }
     }
 
+    /// How many tasks wait for a worker, and how many workers wait for a task.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let waiting = self.lock();
+        (waiting.places.len(), waiting.queues.values().map(|queue| queue.pollers).sum())
+    }
+
     fn take(&self, arn: &str) -> Option<Offer> {
         let mut waiting = self.lock();
         let offer = waiting.queues.get_mut(arn)?.offers.pop_front()?;

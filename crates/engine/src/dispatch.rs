@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Instant;
 
 use stepwell_asl::payload::Payload;
 use stepwell_aws::BoxFuture;
@@ -12,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::closings::Closings;
+use crate::figures::{TaskFigures, task_kind};
 use crate::shard::Message;
 
 /// Which attempt: the execution and the id of its `…Scheduled` event.
@@ -23,6 +25,7 @@ pub(crate) struct Dispatcher {
     runner: Arc<dyn TaskRunner>,
     under_way: Mutex<HashMap<AttemptKey, UnderWay>>,
     closings: Arc<Closings>,
+    figures: TaskFigures,
 }
 
 /// An attempt that the runner has.
@@ -31,17 +34,28 @@ struct UnderWay {
     /// What the runner was asked.
     request: TaskRequest,
     host: Arc<AttemptHost>,
+    began: Instant,
 }
 
 impl Dispatcher {
     pub(crate) fn new(runtime: Handle, runner: Arc<dyn TaskRunner>) -> Self {
         let (under_way, closings) = (Mutex::default(), Arc::default());
-        Dispatcher { runtime, runner, under_way, closings }
+        Dispatcher { runtime, runner, under_way, closings, figures: TaskFigures::default() }
     }
 
     /// What runs attempts.
     pub(crate) fn runner(&self) -> &Arc<dyn TaskRunner> {
         &self.runner
+    }
+
+    /// What it counts about the attempts that have ended.
+    pub(crate) fn figures(&self) -> &TaskFigures {
+        &self.figures
+    }
+
+    /// How many attempts are under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.lock().len()
     }
 
     /// Runs an attempt; how far it comes and how it ends come back to `shard` as messages, in that order.
@@ -59,23 +73,27 @@ impl Dispatcher {
             shard: shard.clone(),
         });
         let asked = request.clone();
+        let (kind, began) = (task_kind(&request.resource.kind), Instant::now());
         request.host = Host::new(host.clone());
         // The lock is held until the handle is in the map, so that the attempt cannot end before it is.
         let mut under_way = self.lock();
         let task = self.runtime.spawn(async move {
             let outcome = this.runner.run(request).await;
             this.lock().remove(&key);
+            let failed = matches!(outcome, TaskOutcome::Failed { .. });
+            this.figures.ended(kind, usize::from(failed), began.elapsed());
             // A shard that is gone is one of an engine that has stopped; the next start dispatches again.
             let _ =
                 shard.send(Message::TaskEnded { key: key.0, scheduled_event: key.1, reply: reply(outcome) });
         });
-        under_way.insert(key, UnderWay { task, request: asked, host });
+        under_way.insert(key, UnderWay { task, request: asked, host, began });
     }
 
     /// Gives an attempt up, and what it has begun.
     pub(crate) fn cancel(&self, key: AttemptKey) {
-        let Some(UnderWay { task, mut request, host }) = self.lock().remove(&key) else { return };
+        let Some(UnderWay { task, mut request, host, began }) = self.lock().remove(&key) else { return };
         task.abort();
+        self.figures.ended(task_kind(&request.resource.kind), 2, began.elapsed());
         let runner = self.runner.clone();
         self.runtime.spawn(async move {
             // It may be in the middle of a step, and begin what is to be stopped.

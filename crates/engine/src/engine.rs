@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::Resource;
 use stepwell_aws::Account;
+use stepwell_figures::Counter;
 use stepwell_integrations::{Host, Progress, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_interpreter::{ExecutionInfo, HistoryEvent, TaskReply, TaskToken, limits};
 use stepwell_store::{
@@ -19,6 +20,7 @@ use tokio::sync::oneshot;
 use crate::activities::Activities;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
+use crate::figures::{EngineFigures, ShardFigures};
 use crate::machines::{MachineRevision, Machines};
 use crate::shard::{Message, Shard, StartRequest, StopRequest, Surroundings, TokenAction, TokenRequest};
 
@@ -188,6 +190,7 @@ pub(crate) type Shards = Vec<(Shard, mpsc::Receiver<Message>)>;
 struct ShardHandle {
     inbox: mpsc::Sender<Message>,
     queued_requests: Arc<AtomicUsize>,
+    figures: Arc<ShardFigures>,
 }
 
 struct Inner {
@@ -199,6 +202,8 @@ struct Inner {
     dispatcher: Arc<Dispatcher>,
     shards: Vec<ShardHandle>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Requests refused because too many waited.
+    throttled: Counter,
     stopping: AtomicBool,
 }
 
@@ -266,8 +271,8 @@ impl Engine {
             let (inbox, messages) = mpsc::channel();
             let queued_requests = Arc::new(AtomicUsize::new(0));
             let shard = Shard::new(surroundings.clone(), inbox.clone(), queued_requests.clone(), entropy());
+            handles.push(ShardHandle { inbox, queued_requests, figures: shard.figures().clone() });
             shards.push((shard, messages));
-            handles.push(ShardHandle { inbox, queued_requests });
         }
         // Nothing was put there before.
         let _ = surroundings
@@ -284,6 +289,7 @@ impl Engine {
                 dispatcher,
                 shards: handles,
                 threads: Mutex::default(),
+                throttled: Counter::default(),
                 stopping: AtomicBool::new(false),
             }),
         };
@@ -312,6 +318,19 @@ impl Engine {
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         !self.inner.store.has_failed() && !self.inner.stopping.load(Ordering::Acquire)
+    }
+
+    /// What it has counted so far, and what it has to do now.
+    #[must_use]
+    pub fn figures(&self) -> EngineFigures {
+        let shard =
+            |shard: &ShardHandle| (shard.figures.clone(), shard.queued_requests.load(Ordering::Relaxed));
+        let shards: Vec<_> = self.inner.shards.iter().map(shard).collect();
+        let mut figures = EngineFigures::of(&shards, self.inner.dispatcher.figures());
+        figures.tasks_under_way = self.inner.dispatcher.under_way();
+        (figures.activity_tasks_waiting, figures.activity_pollers) = self.inner.activities.waiting();
+        figures.throttled = self.inner.throttled.get();
+        figures
     }
 
     /// StartExecution. Returns once the start is durable.
@@ -348,10 +367,7 @@ impl Engine {
             timeout_s: revision.program.timeout_seconds,
             child_of: None,
         };
-        let shard = self.shard(&info.execution_arn);
-        if !shard.admit() {
-            return Err(StartExecutionError::Throttled);
-        }
+        let shard = self.admitted(&info.execution_arn).ok_or(StartExecutionError::Throttled)?;
         let (answer, answered) = oneshot::channel();
         let trace_header = trace_header.map(Arc::from);
         let request = StartRequest {
@@ -376,10 +392,7 @@ impl Engine {
         error: Option<String>,
         cause: Option<String>,
     ) -> Result<i64, StopExecutionError> {
-        let shard = self.shard(execution_arn);
-        if !shard.admit() {
-            return Err(StopExecutionError::Throttled);
-        }
+        let shard = self.admitted(execution_arn).ok_or(StopExecutionError::Throttled)?;
         let (answer, answered) = oneshot::channel();
         let request = StopRequest {
             execution_arn: execution_arn.into(),
@@ -435,10 +448,7 @@ impl Engine {
 
     async fn send_task(&self, token: &str, action: TokenAction) -> Result<(), TaskTokenError> {
         let token = TaskToken::decode(token).ok_or(TaskTokenError::Invalid)?;
-        let shard = self.shard(&token.execution_arn);
-        if !shard.admit() {
-            return Err(TaskTokenError::Throttled);
-        }
+        let shard = self.admitted(&token.execution_arn).ok_or(TaskTokenError::Throttled)?;
         let (answer, answered) = oneshot::channel();
         let request = TokenRequest { token, action, answer };
         shard.inbox.send(Message::Token(Box::new(request))).map_err(|_| TaskTokenError::Stopping)?;
@@ -487,6 +497,14 @@ impl Engine {
             let _ = thread.join();
         }
         self.inner.dispatcher.cancel_all();
+    }
+
+    /// The shard of an execution, with a request counted in; `None` where too many wait for it.
+    fn admitted(&self, execution_arn: &str) -> Option<&ShardHandle> {
+        let shard = self.shard(execution_arn);
+        let admitted = shard.admit();
+        self.inner.throttled.add(u64::from(!admitted));
+        admitted.then_some(shard)
     }
 
     fn shard(&self, execution_arn: &str) -> &ShardHandle {

@@ -12,6 +12,7 @@ mod clock;
 mod closings;
 mod dispatch;
 mod engine;
+mod figures;
 pub mod machines;
 mod shard;
 #[doc(hidden)]
@@ -22,5 +23,6 @@ pub use engine::{
     Engine, EngineOptions, EngineStartError, ExecutionDescription, StartExecution, StartExecutionError,
     StartedExecution, StopExecutionError, TaskCall, TaskCallFailed, TaskTokenError,
 };
+pub use figures::{EngineFigures, ShardSnapshot, TASK_KINDS, TASK_OUTCOMES, TaskSnapshot};
 pub use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent};
 pub use stepwell_store::{ExecutionRow, HistoryPage, ListCursor};

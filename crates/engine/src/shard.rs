@@ -24,6 +24,7 @@ use crate::activities::{Activities, ActivityTask, Offer};
 use crate::clock::Clock;
 use crate::dispatch::{AttemptKey, Dispatcher};
 use crate::engine::{StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError};
+use crate::figures::ShardFigures;
 use crate::machines::{MachineRevision, Machines};
 
 /// Messages that one round handles at the most before what happened so far is handed to the store.
@@ -147,6 +148,7 @@ pub(crate) struct Shard {
     itself: mpsc::Sender<Message>,
     /// API requests in the inbox, for back-pressure; counted up by the engine.
     queued_requests: Arc<AtomicUsize>,
+    figures: Arc<ShardFigures>,
     live: HashMap<ExecutionKey, Live>,
     /// Live executions by ARN.
     by_arn: HashMap<Arc<str>, ExecutionKey>,
@@ -171,6 +173,7 @@ impl Shard {
             surroundings,
             itself,
             queued_requests,
+            figures: Arc::default(),
             live: HashMap::new(),
             by_arn: HashMap::new(),
             closing: HashMap::new(),
@@ -180,6 +183,11 @@ impl Shard {
             now_ms: i64::MIN,
             entropy,
         }
+    }
+
+    /// What it counts about itself.
+    pub(crate) fn figures(&self) -> &Arc<ShardFigures> {
+        &self.figures
     }
 
     /// Loads a running execution after a start of the engine: its timers run again, its attempts are dispatched again
@@ -240,7 +248,16 @@ impl Shard {
         }
         let fired = self.fire_timers();
         self.commit();
+        self.figures.messages.add_alone(handled as u64);
+        self.figures.rounds.add_alone(1);
+        self.measure();
         Some(handled + fired)
+    }
+
+    /// Tells how much it holds.
+    fn measure(&self) {
+        self.figures.in_memory.set_count(self.live.len());
+        self.figures.timers.set_count(self.timers.len());
     }
 
     pub(crate) fn next_due_ms(&self) -> Option<i64> {
@@ -258,6 +275,7 @@ impl Shard {
     /// its own result, which somebody who holds a task token may send meanwhile.
     pub(crate) fn release_recovered(&mut self) {
         assert!(self.batch.is_empty(), "recovery lets nothing happen");
+        self.measure();
         for release in std::mem::take(&mut self.releases) {
             perform(release, &Ok(()), &self.surroundings, &self.itself);
         }
@@ -351,6 +369,8 @@ impl Shard {
         let mut live = Live { execution, revision, row, timer_ms: None, is_parked: false };
         live.row.outcome = outcome(&decision, self.now_ms);
         self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
+        self.figures.started.add_alone(1);
+        self.figures.decided(&decision.records);
         self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
         self.log(&live.revision, &info, &decision.records);
         let started = StartedExecution { execution_arn: info.execution_arn.clone(), start_ms: info.start_ms };
@@ -490,6 +510,7 @@ impl Shard {
         }
         let executions = &self.surroundings.executions;
         executions.put_records(&mut self.batch, key, number, &decision.records);
+        self.figures.decided(&decision.records);
         let info = live.row.info.clone();
         if let Some(log) = self.surroundings.machines.execution_log() {
             log.log(&mut self.batch, &live.revision, &info, &decision.records);
@@ -530,6 +551,7 @@ impl Shard {
                 }
                 Effect::Continue => self.releases.push(Release::Message(Message::Continue { key })),
                 Effect::Finished { status, output, .. } => {
+                    self.figures.ended(status);
                     tracing::debug!(execution = %info.execution_arn, status = status.name(), "execution ended");
                     self.tell_parent(info, output.map(|stored| stored.payload));
                 }
@@ -562,6 +584,7 @@ impl Shard {
             match self.timers.first().copied() {
                 Some((due_ms, key)) if due_ms <= self.now_ms => {
                     self.timers.pop_first();
+                    self.figures.timer_fired(self.now_ms.saturating_sub(due_ms));
                     if let Some(live) = self.live.get_mut(&key) {
                         live.timer_ms = None;
                     }

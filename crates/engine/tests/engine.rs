@@ -415,3 +415,52 @@ async fn a_task_token_brings_an_execution_back() {
     assert!(house.engine.send_task_success(&task.token, output).await.is_err(), "a token serves once");
     house.lose();
 }
+
+#[tokio::test]
+async fn figures_say_what_happened_and_what_is_there() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let gate = Gate::new(1);
+    let house = open(dir.path(), gate.clone(), 2);
+    let task = house.machine("m", TASK);
+    let arn = house.start(&task, None, "{}").await.expect("starts");
+    house.ended(&arn).await;
+    let held = house.start(&task, None, "{}").await.expect("starts");
+    gate.wait_for_attempts(2).await;
+    house.start(&house.machine("w", WAIT), None, r#"{"s":3600}"#).await.expect("starts");
+    let settled = |figures: &stepwell_engine::EngineFigures| (figures.in_memory, figures.parked) == (1, 1);
+    let figures = eventually(&house, settled).await;
+    assert_eq!((figures.started, figures.timers, figures.tasks_under_way), (3, 1, 1));
+    assert_eq!(figures.ended.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [1, 0, 0, 0]);
+    // T and S; T; W.
+    assert_eq!((figures.transitions, figures.events), (4, 9 + 4 + 2));
+    let [calls] = figures.tasks.as_slice() else { panic!("{:?}", figures.tasks) };
+    assert_eq!((calls.kind, calls.outcome, calls.took.count()), ("lambda", "succeeded", 1));
+    house.engine.stop_execution(&held, None, None).await.expect("stops");
+    let given_up = |figures: &stepwell_engine::EngineFigures| figures.tasks.len() == 2;
+    let figures = eventually(&house, given_up).await;
+    assert_eq!((figures.tasks[1].outcome, figures.tasks_under_way, figures.ended[3].1), ("given_up", 0, 1));
+    let store = house.store.figures();
+    assert!(store.commits.get().count() >= 5, "{store:?}");
+    assert_eq!(store.queued.get(), 0);
+    house.lose();
+
+    let house = open(dir.path(), Gate::new(0), 1);
+    let figures = house.engine.figures();
+    assert_eq!((figures.parked, figures.started), (1, 0), "what waits is known after a start");
+    house.lose();
+}
+
+async fn eventually(
+    house: &House,
+    holds: impl Fn(&stepwell_engine::EngineFigures) -> bool,
+) -> stepwell_engine::EngineFigures {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let figures = house.engine.figures();
+        if holds(&figures) {
+            return figures;
+        }
+        assert!(std::time::Instant::now() < deadline, "{figures:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}

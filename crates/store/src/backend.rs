@@ -32,6 +32,13 @@ pub struct Change {
     pub value: Option<Vec<u8>>,
 }
 
+impl Change {
+    /// Bytes of key and value.
+    pub(crate) fn byte_len(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
+}
+
 /// Pairs in key order, readable from both ends.
 pub type Pairs = Box<dyn DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), BackendError>> + Send>;
 

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crate::backend::{Backend, BackendError, Change, KeyspaceId, KeyspaceReads};
+use crate::figures::StoreFigures;
 use crate::fjall_backend::FjallBackend;
 
 /// The version of what lies in a data directory. A directory of another version is refused, never converted silently.
@@ -181,12 +183,21 @@ type Done = Box<dyn FnOnce(Result<(), CommitError>) + Send>;
 struct Job {
     batch: WriteBatch,
     done: Done,
+    handed_in: Instant,
+}
+
+/// A committer whose batch is written, and not yet synced.
+struct Waiting {
+    done: Done,
+    /// `None` for an answer that only waits for its turn.
+    handed_in: Option<Instant>,
 }
 
 struct Shared {
     backend: Box<dyn Backend>,
     /// Set by the first failed commit.
     failed: AtomicBool,
+    figures: StoreFigures,
 }
 
 /// An open data directory. Cheap to clone; the directory is released when the last clone is dropped.
@@ -268,7 +279,8 @@ impl Store {
     /// simulations, which call only [`Store::commit_then`]; [`Store::commit`] would wait for ever.
     #[must_use]
     pub fn stepped(backend: Box<dyn Backend>) -> (Store, Writer) {
-        let shared = Arc::new(Shared { backend, failed: AtomicBool::new(false) });
+        let shared =
+            Arc::new(Shared { backend, failed: AtomicBool::new(false), figures: StoreFigures::default() });
         let (jobs, inbox) = mpsc::sync_channel(QUEUE_BATCHES_MAX);
         let writer = Writer {
             shared: shared.clone(),
@@ -305,9 +317,24 @@ impl Store {
         done: impl FnOnce(Result<(), CommitError>) + Send + 'static,
     ) {
         let jobs = self.writer.jobs.as_ref().expect("the sender lives as long as the store");
-        if let Err(mpsc::SendError(job)) = jobs.send(Job { batch, done: Box::new(done) }) {
+        self.shared.figures.queued.add(1);
+        let job = Job { batch, done: Box::new(done), handed_in: Instant::now() };
+        if let Err(mpsc::SendError(job)) = jobs.send(job) {
+            self.shared.figures.queued.add(-1);
             (job.done)(Err(CommitError { reason: "the writer has stopped".into() }));
         }
+    }
+
+    /// Makes durable what was handed in before; blocks the thread meanwhile.
+    pub fn flush(&self) -> Result<(), CommitError> {
+        // Batches become durable in their order, also one that changes nothing.
+        self.commit(WriteBatch::new())
+    }
+
+    /// What it counts about itself.
+    #[must_use]
+    pub fn figures(&self) -> &StoreFigures {
+        &self.shared.figures
     }
 
     /// Whether a commit has failed; the store then refuses all others.
@@ -324,7 +351,7 @@ pub struct Writer {
     /// Taken out of the inbox, not yet written.
     queue: VecDeque<Job>,
     /// Written, not yet synced.
-    waiting: Vec<Done>,
+    waiting: Vec<Waiting>,
     /// How the write of those that wait went, and whether there is anything to sync.
     written: Result<bool, CommitError>,
     failure: Option<CommitError>,
@@ -367,10 +394,18 @@ impl Writer {
     pub fn write(&mut self, batches_max: usize) {
         let count = self.queue.len().min(batches_max);
         let mut batches = Vec::with_capacity(count);
-        for Job { batch, done } in self.queue.drain(..count) {
-            batches.push(batch.changes);
-            self.waiting.push(done);
+        let figures = &self.shared.figures;
+        for Job { batch, done, handed_in } in self.queue.drain(..count) {
+            let changes = batch.changes;
+            let handed_in = (!changes.is_empty()).then_some(handed_in);
+            if handed_in.is_some() {
+                figures.batch_bytes.record_count(changes.iter().map(Change::byte_len).sum());
+                figures.changes.add_alone(changes.len() as u64);
+            }
+            batches.push(changes);
+            self.waiting.push(Waiting { done, handed_in });
         }
+        figures.queued.add(-i64::try_from(count).unwrap_or(0));
         self.written = match &self.failure {
             Some(failure) => Err(failure.clone()),
             // Answers that only wait for their turn.
@@ -385,7 +420,7 @@ impl Writer {
     /// Makes the written group durable and calls its committers back.
     pub fn sync(&mut self) {
         let result = match std::mem::replace(&mut self.written, Ok(false)) {
-            Ok(true) => self.shared.backend.sync().map_err(commit_error),
+            Ok(true) => self.synced(),
             other => other.map(drop),
         };
         if let Err(error) = &result
@@ -395,9 +430,21 @@ impl Writer {
             self.shared.failed.store(true, Ordering::Release);
             self.failure = Some(error.clone());
         }
-        for done in self.waiting.drain(..) {
+        for Waiting { done, .. } in self.waiting.drain(..) {
             done(result.clone());
         }
+    }
+
+    fn synced(&self) -> Result<(), CommitError> {
+        let figures = &self.shared.figures;
+        let began = Instant::now();
+        self.shared.backend.sync().map_err(commit_error)?;
+        let ended = Instant::now();
+        figures.syncs.record_duration(ended - began);
+        let changed = self.waiting.iter().filter_map(|waiting| waiting.handed_in);
+        let batches = changed.map(|handed_in| figures.commits.record_duration(ended - handed_in)).count();
+        figures.group_batches.record_count(batches);
+        Ok(())
     }
 }
 

@@ -3,11 +3,12 @@
 //!
 //! Owns the data directory: its lock, its format version, every keyspace. [`Store::commit`] returns, and
 //! [`Store::commit_then`] calls back, only after the batch is on disk; batches that wait together share one fsync.
-//! Never knows a service, a clock or the network.
+//! Never knows a service or the network, and no clock but the one that measures its own writes ([`StoreFigures`]).
 
 pub mod backend;
 mod bytes;
 mod executions;
+mod figures;
 mod fjall_backend;
 mod journal;
 mod kv;
@@ -15,4 +16,5 @@ mod kv;
 pub use executions::{
     ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, Outcome, Parked,
 };
+pub use figures::StoreFigures;
 pub use kv::{CommitError, Keyspace, OpenError, ReadError, Store, WriteBatch, Writer};

@@ -59,6 +59,8 @@ impl Shard {
         let mut live = Live { execution, revision, row, timer_ms: None, is_parked: false };
         live.row.outcome = outcome(&decision, self.now_ms);
         self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
+        self.figures.started.add_alone(1);
+        self.figures.decided(&decision.records);
         self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
         self.log(&live.revision, &info, &decision.records);
         let stop_ms = live.row.outcome.as_ref().map(|outcome| outcome.stop_ms);

@@ -40,12 +40,14 @@ impl Shard {
         if live.is_parked && live.execution.next_batch() == batch {
             self.by_arn.remove(&live.row.info.execution_arn);
             self.live.remove(&key);
+            self.figures.parked.add(1);
         }
     }
 
     /// Takes over the timer of an execution that was parked before the engine started.
     pub(crate) fn recover_parked(&mut self, key: ExecutionKey, due_ms: Option<i64>) {
         self.timers.extend(due_ms.map(|due_ms| (due_ms, key)));
+        self.figures.parked.add(1);
     }
 
     /// The running execution with this ARN, in memory, from the store if need be.
@@ -71,6 +73,7 @@ impl Shard {
                 live.timer_ms = due_ms.filter(|due_ms| self.timers.contains(&(*due_ms, key)));
                 self.by_arn.insert(live.row.info.execution_arn.clone(), key);
                 self.live.insert(key, live);
+                self.figures.parked.add(-1);
                 self.set_timer(key);
                 true
             }
