@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -84,6 +85,9 @@ pub struct ServeArgs {
     /// Number of shards that executions are spread over [default: number of processors]
     #[arg(long, value_name = "N", env = "STEPWELL_SHARDS")]
     pub shards: Option<NonZeroUsize>,
+    /// How long executions are kept after they have closed: 90d, 12h, 30m, 45s; or forever
+    #[arg(long, value_name = "TIME", default_value = "90d", env = "STEPWELL_RETENTION", value_parser = retention)]
+    pub retention: Retention,
     /// What is logged to stderr: a level (error, warn, info, debug, trace) or a filter such as `warn,stepwell_lambda=debug`
     #[arg(long, value_name = "FILTER", default_value = "info", env = "STEPWELL_LOG")]
     pub log: String,
@@ -91,6 +95,10 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, env = "STEPWELL_LOG_FORMAT")]
     pub log_format: LogFormat,
 }
+
+/// How long executions are kept after they have closed; `None` for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention(pub Option<Duration>);
 
 /// Settings of a system, whether served or started for one run.
 #[derive(Debug, Clone, Args)]
@@ -423,6 +431,27 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn retention(text: &str) -> Result<Retention, String> {
+    if text == "forever" {
+        return Ok(Retention(None));
+    }
+    let unit = |unit: char| match unit {
+        's' => Some(1),
+        'm' => Some(60),
+        'h' => Some(60 * 60),
+        'd' => Some(24 * 60 * 60),
+        _ => None,
+    };
+    let seconds = text.char_indices().next_back().and_then(|(at, last)| {
+        let count = text[..at].parse::<u64>().ok().filter(|count| *count > 0)?;
+        count.checked_mul(unit(last)?)
+    });
+    // More than a clock can be set back.
+    let seconds = seconds.filter(|seconds| *seconds <= 1_000 * 365 * 24 * 60 * 60);
+    let time = seconds.map(|seconds| Retention(Some(Duration::from_secs(seconds))));
+    time.ok_or_else(|| "a time is a number and a unit (s, m, h, d), as 90d; or it is forever".to_owned())
+}
+
 fn account_id(text: &str) -> Result<String, String> {
     if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
         Ok(text.to_owned())
@@ -447,5 +476,15 @@ mod tests {
     #[test]
     fn the_declarations_are_consistent() {
         super::Arguments::command().debug_assert();
+    }
+    #[test]
+    fn a_retention_time_is_a_number_and_a_unit() {
+        let seconds = |text: &str| super::retention(text).map(|time| time.0.map(|time| time.as_secs()));
+        assert_eq!(seconds("90d"), Ok(Some(7_776_000)));
+        assert_eq!(seconds("45s"), Ok(Some(45)));
+        assert_eq!(seconds("forever"), Ok(None));
+        for wrong in ["", "d", "90", "0d", "-1d", "1y", "1é", "99999999999999999999d", "400000d"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -14,11 +14,12 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use stepwell_aws::{Account, Service};
 use stepwell_connections::EventConnections;
 use stepwell_engine::machines::Machines;
-use stepwell_engine::{Clock, Engine, EngineOptions, SystemClock};
+use stepwell_engine::{Clock, Engine, EngineOptions, RETENTION, SystemClock};
 use stepwell_integrations::{EndpointError, Endpoints, Integrations};
 use stepwell_lambda::{Lambda, LambdaOptions};
 use stepwell_logs::{Logs, LogsService};
@@ -55,6 +56,8 @@ pub struct SystemOptions {
     pub endpoints: Vec<String>,
     /// Shards that executions are spread over; `None` for one per processor.
     pub shards: Option<NonZeroUsize>,
+    /// How long executions are kept after they have closed; `None` for ever.
+    pub retention: Option<Duration>,
 }
 
 impl SystemOptions {
@@ -70,6 +73,7 @@ impl SystemOptions {
             account: Account::default(),
             endpoints: Vec::new(),
             shards: None,
+            retention: Some(RETENTION),
         }
     }
 }
@@ -273,6 +277,7 @@ impl Parts {
             account: account.clone(),
             shards: options.shards.unwrap_or_else(processors),
             clock: clock.clone(),
+            retention: options.retention,
         };
         let runtime = tokio::runtime::Handle::current();
         let engine = Engine::start(store.clone(), machines, integrations.clone(), runtime, engine_options)?;

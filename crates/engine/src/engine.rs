@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::Resource;
@@ -12,7 +13,7 @@ use stepwell_figures::Counter;
 use stepwell_integrations::{Host, Progress, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_interpreter::{ExecutionInfo, HistoryEvent, TaskReply, TaskToken, limits};
 use stepwell_store::{
-    CommitError, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, ReadError, Store,
+    CommitError, ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, ReadError, Store,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -22,10 +23,14 @@ use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
 use crate::figures::{EngineFigures, ShardFigures};
 use crate::machines::{MachineRevision, Machines};
+use crate::retention::Retention;
 use crate::shard::{Message, Shard, StartRequest, StopRequest, Surroundings, TokenAction, TokenRequest};
 
 /// Requests that may wait for one shard; more are refused (back-pressure).
 const QUEUED_REQUESTS_MAX: usize = 16_384;
+
+/// How long AWS keeps executions after they have closed. Source: quotas, "Execution history retention time".
+pub const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// How an engine is set up.
 #[derive(Clone)]
@@ -36,6 +41,8 @@ pub struct EngineOptions {
     pub shards: NonZeroUsize,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// How long executions are kept after they have closed, as AWS does for [`RETENTION`]; `None` for ever.
+    pub retention: Option<Duration>,
 }
 
 /// Why an engine did not start.
@@ -184,8 +191,14 @@ pub struct TaskCallFailed {
     pub cause: Option<String>,
 }
 
-/// Shards with their inboxes, before their threads begin.
-pub(crate) type Shards = Vec<(Shard, mpsc::Receiver<Message>)>;
+/// An engine whose threads have not begun.
+pub(crate) struct Prepared {
+    pub(crate) engine: Engine,
+    /// Shards with their inboxes.
+    pub(crate) shards: Vec<(Shard, mpsc::Receiver<Message>)>,
+    /// Where there is a retention time.
+    pub(crate) retention: Option<Retention>,
+}
 
 struct ShardHandle {
     inbox: mpsc::Sender<Message>,
@@ -204,6 +217,8 @@ struct Inner {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Requests refused because too many waited.
     throttled: Counter,
+    /// Dropped to end the thread that removes what closed long ago.
+    retention: Mutex<Option<(mpsc::SyncSender<()>, JoinHandle<()>)>>,
     stopping: AtomicBool,
 }
 
@@ -232,7 +247,8 @@ impl Engine {
         options: EngineOptions,
     ) -> Result<Engine, EngineStartError> {
         let entropy = || uuid::Uuid::new_v4().as_u64_pair().0;
-        let (engine, shards) = Engine::prepare(store, machines, runner, runtime, options, entropy)?;
+        let prepared = Engine::prepare(store, machines, runner, runtime, options, entropy)?;
+        let Prepared { engine, shards, retention } = prepared;
         let mut threads = Vec::new();
         for (index, (shard, messages)) in shards.into_iter().enumerate() {
             let thread = std::thread::Builder::new()
@@ -242,6 +258,14 @@ impl Engine {
             threads.push(thread);
         }
         *engine.inner.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
+        if let Some(retention) = retention {
+            let (stop, stopped) = mpsc::sync_channel(0);
+            let thread = std::thread::Builder::new()
+                .name("retention".into())
+                .spawn(move || retention.run(&stopped))
+                .map_err(EngineStartError::Thread)?;
+            *engine.inner.retention.lock().unwrap_or_else(PoisonError::into_inner) = Some((stop, thread));
+        }
         Ok(engine)
     }
 
@@ -253,7 +277,7 @@ impl Engine {
         runtime: Handle,
         options: EngineOptions,
         mut entropy: impl FnMut() -> u64,
-    ) -> Result<(Engine, Shards), EngineStartError> {
+    ) -> Result<Prepared, EngineStartError> {
         let executions = Executions::open(&store)?;
         let dispatcher = Arc::new(Dispatcher::new(runtime, runner));
         let activities = Arc::new(Activities::open(&store, options.account.clone())?);
@@ -290,10 +314,12 @@ impl Engine {
                 shards: handles,
                 threads: Mutex::default(),
                 throttled: Counter::default(),
+                retention: Mutex::default(),
                 stopping: AtomicBool::new(false),
             }),
         };
-        Ok((engine, shards))
+        let retention = options.retention.map(|time| Retention::new(surroundings, time));
+        Ok(Prepared { engine, shards, retention })
     }
 
     /// The state machines.
@@ -459,10 +485,13 @@ impl Engine {
     pub fn describe_execution(&self, execution_arn: &str) -> Result<Option<ExecutionDescription>, ReadError> {
         let executions = &self.inner.executions;
         let Some((key, row)) = executions.find(execution_arn)? else { return Ok(None) };
-        let input = executions.payload(key, 0, 0)?;
-        let output = row.outcome.as_ref().and_then(|o| o.output);
-        let output = output.map(|(batch, index)| executions.payload(key, batch, index)).transpose()?;
-        Ok(Some(ExecutionDescription { row, input, output }))
+        let read = || {
+            let input = executions.payload(key, 0, 0)?;
+            let output = row.outcome.as_ref().and_then(|o| o.output);
+            let output = output.map(|(batch, index)| executions.payload(key, batch, index)).transpose()?;
+            Ok(ExecutionDescription { row: row.clone(), input, output })
+        };
+        self.unless_removed(key, read())
     }
 
     /// GetExecutionHistory; `None` where there is no execution with this ARN.
@@ -472,7 +501,19 @@ impl Engine {
         page: HistoryPage,
     ) -> Result<Option<Vec<HistoryEvent>>, ReadError> {
         let Some((key, _)) = self.inner.executions.find(execution_arn)? else { return Ok(None) };
-        self.inner.executions.history(key, page).map(Some)
+        self.unless_removed(key, self.inner.executions.history(key, page))
+    }
+
+    /// What was read of an execution; `None` where it has been removed meanwhile, and some of it may have been gone.
+    fn unless_removed<T>(
+        &self,
+        key: ExecutionKey,
+        read: Result<T, ReadError>,
+    ) -> Result<Option<T>, ReadError> {
+        match self.inner.executions.row(key)? {
+            Some(_) => read.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// ListExecutions of a machine, or of what was started by one of its versions or aliases, newest first.
@@ -490,6 +531,12 @@ impl Engine {
     /// them. Blocks until the threads have ended.
     pub fn shutdown(&self) {
         self.inner.stopping.store(true, Ordering::Release);
+        // It may wait for the shards.
+        let retention = self.inner.retention.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((stop, thread)) = retention {
+            drop(stop);
+            let _ = thread.join();
+        }
         for shard in &self.inner.shards {
             let _ = shard.inbox.send(Message::Shutdown);
         }

@@ -14,14 +14,15 @@ mod dispatch;
 mod engine;
 mod figures;
 pub mod machines;
+mod retention;
 mod shard;
 #[doc(hidden)]
 pub mod simulation;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{
-    Engine, EngineOptions, EngineStartError, ExecutionDescription, StartExecution, StartExecutionError,
-    StartedExecution, StopExecutionError, TaskCall, TaskCallFailed, TaskTokenError,
+    Engine, EngineOptions, EngineStartError, ExecutionDescription, RETENTION, StartExecution,
+    StartExecutionError, StartedExecution, StopExecutionError, TaskCall, TaskCallFailed, TaskTokenError,
 };
 pub use figures::{EngineFigures, ShardSnapshot, TASK_KINDS, TASK_OUTCOMES, TaskSnapshot};
 pub use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent};

@@ -2,8 +2,9 @@
 
 mod children;
 mod parking;
+mod removal;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
@@ -23,9 +24,10 @@ use tokio::sync::oneshot;
 use crate::activities::{Activities, ActivityTask, Offer};
 use crate::clock::Clock;
 use crate::dispatch::{AttemptKey, Dispatcher};
-use crate::engine::{StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError};
+use crate::engine::{StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError, shard_index};
 use crate::figures::ShardFigures;
 use crate::machines::{MachineRevision, Machines};
+use crate::retention::Removal;
 
 /// Messages that one round handles at the most before what happened so far is handed to the store.
 const ROUND_MESSAGES_MAX: usize = 256;
@@ -63,6 +65,10 @@ pub(crate) enum Message {
     Park { key: ExecutionKey, batch: u32 },
     /// The end of this execution is durable.
     Closed { execution_arn: Arc<str> },
+    /// This execution closed before the retention time.
+    Remove(Box<Removal>),
+    /// The removal of this execution is durable.
+    Removed { execution_arn: Arc<str> },
     /// The engine stops.
     Shutdown,
 }
@@ -127,6 +133,8 @@ enum Release {
     /// To the shard of the execution with this ARN.
     Route(Arc<str>, Message),
     Message(Message),
+    /// Whoever asked for a removal is told by its end.
+    Removal(mpsc::Sender<()>),
 }
 
 /// What all shards share.
@@ -154,6 +162,8 @@ pub(crate) struct Shard {
     by_arn: HashMap<Arc<str>, ExecutionKey>,
     /// Closed, but not yet durably so: the store does not know them yet.
     closing: HashMap<Arc<str>, i64>,
+    /// Removed, but not yet durably so: the store still shows them.
+    removing: HashSet<Arc<str>>,
     timers: BTreeSet<(i64, ExecutionKey)>,
     batch: WriteBatch,
     releases: Vec<Release>,
@@ -177,6 +187,7 @@ impl Shard {
             live: HashMap::new(),
             by_arn: HashMap::new(),
             closing: HashMap::new(),
+            removing: HashSet::new(),
             timers: BTreeSet::new(),
             batch: WriteBatch::new(),
             releases: Vec::new(),
@@ -331,6 +342,10 @@ impl Shard {
             Message::Closed { execution_arn } => {
                 self.closing.remove(&execution_arn);
             }
+            Message::Remove(removal) => self.remove(*removal),
+            Message::Removed { execution_arn } => {
+                self.removing.remove(&execution_arn);
+            }
             Message::Shutdown => {}
         }
     }
@@ -403,6 +418,7 @@ impl Shard {
         let (start_ms, known_input) = match self.by_arn.get(execution_arn).and_then(|key| self.live.get(key))
         {
             Some(live) => (live.row.info.start_ms, live.execution.input().map(|known| known.payload.clone())),
+            None if self.removing.contains(execution_arn) => return Ok(None),
             None => match self.surroundings.executions.find(execution_arn).map_err(read)? {
                 None => return Ok(None),
                 Some((_, row)) if row.outcome.is_some() => return Err(exists()),
@@ -627,6 +643,15 @@ impl Shard {
     }
 }
 
+/// Sends `message` to the shard of an execution.
+pub(crate) fn send_to_shard(surroundings: &Surroundings, execution_arn: &str, message: Message) {
+    let shards = surroundings.shards.get();
+    if let Some(shard) = shards.and_then(|shards| shards.get(shard_index(execution_arn, shards.len()))) {
+        // An engine that stops has no shards any more; the next start goes on.
+        let _ = shard.send(message);
+    }
+}
+
 fn perform(
     release: Release,
     result: &Result<(), CommitError>,
@@ -656,13 +681,14 @@ fn perform(
             dispatcher.cancel(attempt);
             activities.withdraw(attempt);
         }
-        (Release::Route(arn, message), Ok(())) => children::route(surroundings, &arn, message, shard),
+        (Release::Route(arn, message), Ok(())) => send_to_shard(surroundings, &arn, message),
         (Release::Message(message), Ok(())) => {
             if let Message::Closed { execution_arn } = &message {
                 dispatcher.execution_closed(execution_arn);
             }
             drop(shard.send(message));
         }
+        (Release::Removal(under_way), Ok(())) => drop(under_way),
         // Nothing happens that is not durable.
         (
             Release::ActivityTaken(_)
@@ -670,7 +696,8 @@ fn perform(
             | Release::Offer(_)
             | Release::Cancel(..)
             | Release::Route(..)
-            | Release::Message(_),
+            | Release::Message(_)
+            | Release::Removal(_),
             Err(_),
         ) => {}
     }

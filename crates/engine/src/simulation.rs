@@ -7,11 +7,12 @@ use std::sync::{Arc, mpsc};
 
 use stepwell_integrations::TaskRunner;
 use stepwell_interpreter::Execution;
-use stepwell_store::{ExecutionKey, Store};
+use stepwell_store::{ExecutionKey, ReadError, Store};
 use tokio::runtime::Handle;
 
-use crate::engine::{Engine, EngineOptions, EngineStartError};
+use crate::engine::{Engine, EngineOptions, EngineStartError, Prepared};
 use crate::machines::Machines;
+use crate::retention::{Retention, Step};
 use crate::shard::{Message, Shard};
 
 /// A shard that stands still until it is told to take a turn.
@@ -34,13 +35,38 @@ pub fn start(
     runtime: Handle,
     options: EngineOptions,
     entropy: impl FnMut() -> u64,
-) -> Result<(Engine, Vec<SteppedShard>), EngineStartError> {
-    let (engine, shards) = Engine::prepare(store, machines, runner, runtime, options, entropy)?;
+) -> Result<(Engine, Vec<SteppedShard>, Option<SteppedRetention>), EngineStartError> {
+    let prepared = Engine::prepare(store.clone(), machines, runner, runtime, options, entropy)?;
+    let Prepared { engine, shards, retention } = prepared;
+    let retention = retention.map(|retention| SteppedRetention { retention, store });
     let stepped = shards.into_iter().map(|(mut shard, inbox)| {
         shard.release_recovered();
         SteppedShard { shard, inbox }
     });
-    Ok((engine, stepped.collect()))
+    Ok((engine, stepped.collect(), retention))
+}
+
+/// The removal of what closed before the retention time, standing still until it is told to take a step.
+pub struct SteppedRetention {
+    retention: Retention,
+    store: Store,
+}
+
+impl std::fmt::Debug for SteppedRetention {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SteppedRetention").finish_non_exhaustive()
+    }
+}
+
+impl SteppedRetention {
+    /// One step: its batch is handed to the store, its requests to the shards. Says whether it ends a sweep.
+    pub fn step(&mut self) -> Result<bool, ReadError> {
+        let Step { batch, is_last, .. } = self.retention.step()?;
+        if !batch.is_empty() {
+            self.store.commit_then(batch, drop);
+        }
+        Ok(is_last)
+    }
 }
 
 impl SteppedShard {

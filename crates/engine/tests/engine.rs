@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use stepwell_asl::payload::Payload;
 use stepwell_aws::{Account, BoxFuture};
 use stepwell_engine::machines::{Configurations, MachineRevision, Machines, NewMachine};
 use stepwell_engine::{
-    Engine, EngineOptions, ExecutionStatus, HistoryPage, StartExecution, StartExecutionError,
+    Clock, Engine, EngineOptions, ExecutionStatus, HistoryPage, StartExecution, StartExecutionError,
     StopExecutionError, SystemClock,
 };
 use stepwell_integrations::{TaskOutcome, TaskRequest, TaskRunner};
@@ -67,13 +69,33 @@ struct House {
     store: Store,
 }
 
+/// A clock that is moved by hand.
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 fn open(dir: &Path, runner: Arc<dyn TaskRunner>, shards: usize) -> House {
+    open_with(dir, runner, shards, Arc::new(SystemClock), None)
+}
+
+fn open_with(
+    dir: &Path,
+    runner: Arc<dyn TaskRunner>,
+    shards: usize,
+    clock: Arc<dyn Clock>,
+    retention: Option<Duration>,
+) -> House {
     let store = Store::open(dir).expect("the store opens");
     let machines = Arc::new(Machines::open(&store, Account::default()).expect("the machines open"));
     let options = EngineOptions {
         account: Account::default(),
         shards: NonZeroUsize::new(shards).expect("not zero"),
-        clock: Arc::new(SystemClock),
+        clock,
+        retention,
     };
     let runtime = tokio::runtime::Handle::current();
     let engine = Engine::start(store.clone(), machines, runner, runtime, options).expect("the engine starts");
@@ -414,6 +436,53 @@ async fn a_task_token_brings_an_execution_back() {
     assert_eq!(house.ended(&arn).await, (ExecutionStatus::Succeeded, Some("[2]".to_owned())));
     assert!(house.engine.send_task_success(&task.token, output).await.is_err(), "a token serves once");
     house.lose();
+}
+
+/// Closed executions go when their time is over and not before, and their names are free; a Map Run's children go with
+/// it; what runs stays.
+#[tokio::test]
+async fn what_closed_before_the_retention_time_is_removed() {
+    const TIME: Duration = Duration::from_secs(10);
+    let time_ms = i64::try_from(TIME.as_millis()).expect("small");
+    let directory = tempfile::tempdir().expect("a directory");
+    let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_000)));
+    let house = open_with(directory.path(), Gate::new(0), 2, clock.clone(), Some(TIME));
+    let pass = house.machine("pass", r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#);
+    let map = house.machine(
+        "map",
+        r#"{"StartAt":"M","States":{"M":{"Type":"Map","End":true,"ItemProcessor":{
+            "ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},
+            "StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}}}}"#,
+    );
+    let first = house.start(&pass, Some("first"), "1").await.expect("starts");
+    let run = house.start(&map, Some("run"), "[1,2,3]").await.expect("starts");
+    house.ended(&first).await;
+    house.ended(&run).await;
+    clock.0.fetch_add(time_ms / 2, Ordering::Relaxed);
+    let second = house.start(&pass, Some("second"), "1").await.expect("starts");
+    let waiting =
+        house.machine("wait", r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":600,"End":true}}}"#);
+    let waiting = house.start(&waiting, None, "1").await.expect("starts");
+    let listed = |machine: &str| {
+        let page = house.engine.list_executions(machine, None, None, 100).expect("reads");
+        page.rows.iter().map(|row| row.info.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&pass.machine_arn), ["second", "first"]);
+    let rows = || house.store.keyspace("executions.rows").expect("opens").prefix(&[]).count();
+    assert_eq!(rows(), 7, "two of pass, one of map and its three children, one that waits");
+    clock.0.fetch_add(time_ms / 2 + 1, Ordering::Relaxed);
+    eventually(&house, |_| listed(&pass.machine_arn) == ["second"] && listed(&map.machine_arn).is_empty())
+        .await;
+    assert!(house.engine.describe_execution(&first).expect("reads").is_none());
+    let page = HistoryPage { from_id: 1, reverse: false, limit: 100 };
+    assert!(house.engine.history(&run, page).expect("reads").is_none());
+    assert!(house.engine.describe_execution(&second).expect("reads").is_some());
+    assert!(house.engine.describe_execution(&waiting).expect("reads").is_some());
+    // The name is free, also for another input.
+    house.start(&pass, Some("first"), "2").await.expect("starts");
+    assert_eq!(house.ended(&first).await.1.as_deref(), Some("2"));
+    assert_eq!(house.event_ids(&first), [1, 2, 3, 4]);
+    house.engine.shutdown();
 }
 
 #[tokio::test]

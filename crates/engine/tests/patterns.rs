@@ -72,6 +72,7 @@ fn open_with(dir: &Path, runner: fn(Arc<Integrations>) -> Arc<dyn TaskRunner>) -
         account: Account::default(),
         shards: NonZeroUsize::new(3).expect("not zero"),
         clock: clock.clone(),
+        retention: None,
     };
     let integrations = Arc::new(Integrations::new());
     let queue = Arc::new(Queue::default());

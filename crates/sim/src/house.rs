@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use stepwell_aws::Account;
 use stepwell_engine::machines::{Configurations, MachineUpdate, Machines, NewMachine};
-use stepwell_engine::simulation::{self, SteppedShard};
-use stepwell_engine::{Clock, Engine, EngineOptions};
+use stepwell_engine::simulation::{self, SteppedRetention, SteppedShard};
+use stepwell_engine::{Clock, Engine, EngineOptions, RETENTION};
 use stepwell_integrations::TaskRunner;
 use stepwell_store::{Executions, Store, Writer};
 use tokio::runtime::Runtime;
@@ -47,6 +47,8 @@ pub struct House {
     pub engine: Engine,
     /// Its shards.
     pub shards: Vec<SteppedShard>,
+    /// What removes executions that closed more than [`RETENTION`] ago.
+    pub retention: SteppedRetention,
     /// The store.
     pub store: Store,
     /// Its writer.
@@ -78,12 +80,14 @@ impl House {
             account: Account::default(),
             shards: NonZeroUsize::new(shards).expect("there is a shard"),
             clock: Arc::new(clock.clone()),
+            retention: Some(RETENTION),
         };
         let handle = runtime.handle().clone();
         let entropy = || random.bits();
         let started = simulation::start(store.clone(), machines.clone(), runner, handle, options, entropy);
-        let (engine, shards) = started.map_err(|e| format!("the engine does not start: {e}"))?;
-        Ok(House { runtime, engine, shards, store, writer, executions, machines })
+        let (engine, shards, retention) = started.map_err(|e| format!("the engine does not start: {e}"))?;
+        let retention = retention.expect("there is a retention time");
+        Ok(House { runtime, engine, shards, retention, store, writer, executions, machines })
     }
 
     /// Lets tasks and clients run until all of them wait.

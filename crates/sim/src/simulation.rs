@@ -2,6 +2,7 @@
 //! is broken any more, every task answers, and every execution must end.
 
 mod answers;
+mod removal;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -182,6 +183,10 @@ impl Simulation {
         }
         if self.random.one_in(12) {
             self.look_closely()?;
+        }
+        // Nothing that is asked for here closed long enough ago.
+        if self.random.one_in(12) {
+            self.house().retention.step().map_err(|e| format!("the retention fails: {e}"))?;
         }
         Ok(())
     }
@@ -529,7 +534,7 @@ impl Simulation {
             log.bytes(key);
             log.bytes(value);
         });
-        Ok(())
+        self.remove_everything()
     }
 
     /// Answers every call and every holder of a token, and sends workers. Whether there was anything to do.

@@ -7,10 +7,13 @@
 //! | `executions.arns` | execution ARN | execution key |
 //! | `executions.open` | execution key | only while it runs: empty, or when it is due if it is parked |
 //! | `executions.orphans` | execution ARN | empty; a child execution that is to be stopped, until it has ended |
+//! | `executions.closed` | time of the close, execution key | empty; only once it has closed, until it is removed |
+//! | `executions.notes` | a name | a number: see the module `retention` |
 //! | `executions.list` | ARN of machine, version or alias, 0, status or 0, time (newest first), execution key | empty |
 
 mod list;
 mod read;
+mod retention;
 mod row;
 
 use std::sync::Arc;
@@ -24,6 +27,7 @@ use crate::kv::{Keyspace, ReadError, Store, WriteBatch};
 
 pub use list::{ListCursor, Listed};
 pub use read::HistoryPage;
+pub use retention::ClosedEntry;
 pub use row::{ExecutionRow, Outcome};
 use row::{decode_row, encode_row};
 
@@ -49,6 +53,8 @@ pub struct Executions {
     open: Keyspace,
     orphans: Keyspace,
     list: Keyspace,
+    closed: Keyspace,
+    notes: Keyspace,
     next_key: Arc<AtomicU64>,
 }
 
@@ -61,15 +67,19 @@ impl Executions {
             Some((key, _)) => key_from(&key).map_err(|e| corrupt("executions.rows", &e))?.0 + 1,
             None => 0,
         };
-        Ok(Executions {
+        let executions = Executions {
             journal: store.keyspace("executions.journal")?,
             rows,
             arns: store.keyspace("executions.arns")?,
             open: store.keyspace("executions.open")?,
             orphans: store.keyspace("executions.orphans")?,
             list: store.keyspace("executions.list")?,
+            closed: store.keyspace("executions.closed")?,
+            notes: store.keyspace("executions.notes")?,
             next_key: Arc::new(AtomicU64::new(next_key)),
-        })
+        };
+        executions.next_key.fetch_max(executions.noted_next_key()?, Ordering::Relaxed);
+        Ok(executions)
     }
 
     /// A key for an execution that is about to start.
@@ -86,6 +96,7 @@ impl Executions {
         if row.outcome.is_none() {
             batch.put(&self.open, key.0.to_be_bytes(), []);
         }
+        self.put_closed_entry(batch, key, row);
         self.put_listed(batch, key, row);
     }
 
@@ -97,6 +108,7 @@ impl Executions {
     /// Adds the end of an execution to `batch`; `row` has its outcome.
     pub fn put_closed(&self, batch: &mut WriteBatch, key: ExecutionKey, row: &ExecutionRow) {
         self.put_closed_listed(batch, key, row);
+        self.put_closed_entry(batch, key, row);
         batch.delete(&self.open, key.0.to_be_bytes());
         if row.info.child_of.is_some() {
             self.delete_orphan(batch, &row.info.execution_arn);

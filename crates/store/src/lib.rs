@@ -14,7 +14,7 @@ mod journal;
 mod kv;
 
 pub use executions::{
-    ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, Outcome, Parked,
+    ClosedEntry, ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, Outcome, Parked,
 };
 pub use figures::StoreFigures;
 pub use kv::{CommitError, Keyspace, OpenError, ReadError, Store, WriteBatch, Writer};

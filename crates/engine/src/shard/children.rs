@@ -2,14 +2,13 @@
 //!
 //! A child's ARN follows from its Map Run and its index, so that starting it once more, after a crash, finds the first.
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
 use stepwell_interpreter::{ChildOf, ChildStart, Command, Effect, Execution, ExecutionInfo, decide};
 use stepwell_store::ExecutionRow;
 
-use super::{Live, Message, Release, Shard, Surroundings, outcome};
-use crate::engine::shard_index;
+use super::{Live, Message, Release, Shard, outcome};
 use crate::machines::MachineRevision;
 
 impl Shard {
@@ -119,17 +118,4 @@ impl Shard {
             _ => {}
         }
     }
-}
-
-/// Sends `message` to the shard of an execution.
-pub(super) fn route(
-    surroundings: &Surroundings,
-    execution_arn: &str,
-    message: Message,
-    itself: &mpsc::Sender<Message>,
-) {
-    let shards = surroundings.shards.get();
-    let shard = shards.and_then(|shards| shards.get(shard_index(execution_arn, shards.len())));
-    // An engine that stops has no shards any more; the next start goes on.
-    let _ = shard.unwrap_or(itself).send(message);
 }

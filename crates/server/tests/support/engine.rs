@@ -57,6 +57,7 @@ impl Home {
             account: account.clone(),
             shards: NonZeroUsize::MIN,
             clock: Arc::new(SystemClock),
+            retention: None,
         };
         let runtime = tokio::runtime::Handle::current();
         let engine = Engine::start(store, machines, Arc::new(Identity), runtime, options).expect("starts");

@@ -38,6 +38,15 @@ impl Executions {
         }
     }
 
+    /// Takes an execution out of its lists.
+    pub(super) fn delete_listed(&self, batch: &mut WriteBatch, key: ExecutionKey, row: &ExecutionRow) {
+        for status in [None, Some(row.status())] {
+            for arn in listed_under(row) {
+                batch.delete(&self.list, list_key(arn, row, key, status));
+            }
+        }
+    }
+
     /// A page of the executions of a machine, or of those started by one of its versions or aliases, newest first; of
     /// one status, or of all.
     pub fn list(

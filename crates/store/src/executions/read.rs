@@ -130,7 +130,7 @@ impl From<Malformed> for DecodeError {
     }
 }
 
-fn batch_number(journal_key: &[u8]) -> Result<u32, Malformed> {
+pub(super) fn batch_number(journal_key: &[u8]) -> Result<u32, Malformed> {
     let number = journal_key.last_chunk().copied().ok_or(Malformed("a key is too short"))?;
     Ok(u32::from_be_bytes(number))
 }
