@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use stepwell_asl::timestamp::Timestamp;
+use stepwell_interpreter::ExecutionKind;
 
 /// When every run starts: 2024-06-01T00:00:00Z.
 pub const START_MS: i64 = 1_717_200_000_000;
@@ -19,6 +20,8 @@ pub struct Case {
     pub input: String,
     /// The role, as the recording names it.
     pub role_arn: String,
+    /// Of which kind it was.
+    pub kind: ExecutionKind,
     /// The state machine's name.
     pub machine_name: String,
     /// The execution's name.
@@ -121,6 +124,11 @@ fn read(file: &Path) -> Option<Case> {
             },
         },
         role_arn,
+        kind: match raw["type"].as_str() {
+            Some("EXPRESS") if raw["expected"]["sync_response"].is_object() => ExecutionKind::SyncExpress,
+            Some("EXPRESS") => ExecutionKind::Express,
+            _ => ExecutionKind::Standard,
+        },
         machine_name,
         execution_name,
         replies: raw["recorded_task_replies"].as_array().cloned().unwrap_or_default(),

@@ -20,17 +20,22 @@ pub enum Unreached {
     Task(String),
 }
 
+/// The last part of an Express execution's ARN.
+const EXPRESS_ID: &str = "00000000-0000-4000-8000-000000000001";
+
 /// Runs `case`.
 pub fn run(case: &Case) -> Result<Ran, Unreached> {
     let program =
         stepwell_asl::compile(&case.definition).map_err(|d| Unreached::Definition(format!("{d:?}")))?;
     let input = Payload::parse(case.input.as_str()).map_err(|e| Unreached::Definition(e.to_string()))?;
+    let (machine, name) = (&case.machine_name, &case.execution_name);
+    let execution_arn = if case.kind.is_express() {
+        format!("arn:aws:states:us-east-1:111111111111:express:{machine}:{name}:{}", EXPRESS_ID)
+    } else {
+        format!("arn:aws:states:us-east-1:111111111111:execution:{machine}:{name}")
+    };
     let info = ExecutionInfo {
-        execution_arn: format!(
-            "arn:aws:states:us-east-1:111111111111:execution:{}:{}",
-            case.machine_name, case.execution_name
-        )
-        .into(),
+        execution_arn: execution_arn.into(),
         name: case.execution_name.as_str().into(),
         state_machine_arn: format!(
             "arn:aws:states:us-east-1:111111111111:stateMachine:{}",
@@ -41,8 +46,9 @@ pub fn run(case: &Case) -> Result<Ran, Unreached> {
         role_arn: case.role_arn.as_str().into(),
         region: "us-east-1".into(),
         start_ms: START_MS,
-        timeout_s: program.timeout_seconds,
+        timeout_s: case.kind.timeout_s(program.timeout_seconds),
         child_of: None,
+        kind: case.kind,
     };
     let script = Script::new(case);
     let time = if case.expected["status"] == "RUNNING" { drive::Time::Stands } else { drive::Time::Jumps };

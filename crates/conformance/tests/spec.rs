@@ -12,7 +12,7 @@ use std::sync::Arc;
 use stepwell_asl::payload::Payload;
 use stepwell_conformance::case::START_MS;
 use stepwell_conformance::drive::{self, Asked, Behaviour, Time};
-use stepwell_interpreter::{ExecutionInfo, TaskReply};
+use stepwell_interpreter::{ExecutionInfo, ExecutionKind, TaskReply};
 
 /// A `##` section of a specification file with its fenced blocks.
 struct Spec {
@@ -89,6 +89,7 @@ fn happens(spec: &Spec) -> Vec<String> {
         start_ms: START_MS,
         timeout_s: program.timeout_seconds,
         child_of: None,
+        kind: ExecutionKind::Standard,
     });
     let input = Payload::parse(spec.input.as_str()).expect("the input is JSON");
     let mut script = |asked: &Asked<'_>| Ok::<_, ()>(Behaviour::of(answer(&spec.tasks, asked)));

@@ -11,9 +11,12 @@ use stepwell_asl::program::Resource;
 use stepwell_aws::Account;
 use stepwell_figures::Counter;
 use stepwell_integrations::{Host, Progress, TaskOutcome, TaskRequest, TaskRunner};
-use stepwell_interpreter::{ExecutionInfo, HistoryEvent, TaskReply, TaskToken, limits};
+use stepwell_interpreter::{
+    ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, TaskReply, TaskToken, limits,
+};
 use stepwell_store::{
-    CommitError, ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, ReadError, Store,
+    CommitError, ExecutionKey, ExecutionRow, Executions, ExpressStarts, HistoryPage, ListCursor, Listed,
+    ReadError, Store,
 };
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -24,7 +27,10 @@ use crate::dispatch::Dispatcher;
 use crate::figures::{EngineFigures, ShardFigures};
 use crate::machines::{MachineRevision, Machines};
 use crate::retention::Retention;
-use crate::shard::{Message, Shard, StartRequest, StopRequest, Surroundings, TokenAction, TokenRequest};
+use crate::shard::{
+    ExpressKeys, Message, Shard, StartRequest, StopRequest, Surroundings, SyncRequest, TokenAction,
+    TokenRequest,
+};
 
 /// Requests that may wait for one shard; more are refused (back-pressure).
 const QUEUED_REQUESTS_MAX: usize = 16_384;
@@ -80,6 +86,25 @@ pub struct StartedExecution {
     pub execution_arn: Arc<str>,
     /// Milliseconds since 1970.
     pub start_ms: i64,
+}
+
+/// An execution that StartSyncExecution has run to its end.
+#[derive(Debug, Clone)]
+pub struct SyncExecution {
+    /// What was fixed at its start.
+    pub info: Arc<ExecutionInfo>,
+    /// Not `RUNNING`.
+    pub status: ExecutionStatus,
+    /// Milliseconds since 1970.
+    pub stop_ms: i64,
+    /// As it was given.
+    pub input: Payload,
+    /// With `SUCCEEDED`.
+    pub output: Option<Payload>,
+    /// Where there is one.
+    pub error: Option<Arc<str>>,
+    /// Where there is one.
+    pub cause: Option<Arc<str>>,
 }
 
 /// Why an execution was not started.
@@ -279,12 +304,15 @@ impl Engine {
         mut entropy: impl FnMut() -> u64,
     ) -> Result<Prepared, EngineStartError> {
         let executions = Executions::open(&store)?;
+        let express_starts = ExpressStarts::open(&store)?;
         let dispatcher = Arc::new(Dispatcher::new(runtime, runner));
         let activities = Arc::new(Activities::open(&store, options.account.clone())?);
         let surroundings = Arc::new(Surroundings {
             activities: activities.clone(),
             store: store.clone(),
             executions: executions.clone(),
+            express_starts: express_starts.clone(),
+            express_keys: ExpressKeys::default(),
             machines: machines.clone(),
             dispatcher: dispatcher.clone(),
             clock: options.clock,
@@ -303,6 +331,7 @@ impl Engine {
             .shards
             .set(handles.iter().map(|handle: &ShardHandle| handle.inbox.clone()).collect());
         recover(&executions, &mut shards)?;
+        recover_express(&express_starts, &mut shards)?;
         let engine = Engine {
             inner: Arc::new(Inner {
                 account: options.account,
@@ -361,7 +390,8 @@ impl Engine {
 
     /// StartExecution. Returns once the start is durable.
     ///
-    /// The same name and input as a running execution's gives that execution's answer again.
+    /// The same name and input as a running execution's gives that execution's answer again. A start of an Express
+    /// machine is always a new execution, and one that ran when the process died runs again, from its start.
     pub async fn start_execution(
         &self,
         request: StartExecution,
@@ -378,21 +408,8 @@ impl Engine {
             return Err(StartExecutionError::InputTooLarge);
         }
         let named = name.is_some();
-        let name: Arc<str> = name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()).into();
-        let execution_arn: Arc<str> =
-            self.inner.account.arn("states", &format!("execution:{}:{name}", revision.name)).into();
-        let info = ExecutionInfo {
-            execution_arn,
-            name,
-            state_machine_arn: revision.machine_arn.clone(),
-            state_machine_name: revision.name.clone(),
-            role_arn: revision.role_arn.clone(),
-            region: self.inner.account.region.as_str().into(),
-            // The shard sets it: time is its.
-            start_ms: 0,
-            timeout_s: revision.program.timeout_seconds,
-            child_of: None,
-        };
+        let kind = if revision.express { ExecutionKind::Express } else { ExecutionKind::Standard };
+        let info = self.new_info(&revision, name, kind);
         let shard = self.admitted(&info.execution_arn).ok_or(StartExecutionError::Throttled)?;
         let (answer, answered) = oneshot::channel();
         let trace_header = trace_header.map(Arc::from);
@@ -408,6 +425,53 @@ impl Engine {
         };
         shard.inbox.send(Message::Start(Box::new(request))).map_err(|_| StartExecutionError::Stopping)?;
         answered.await.unwrap_or(Err(StartExecutionError::Stopping))
+    }
+
+    /// StartSyncExecution of an Express machine. Returns once the execution has ended; dropping the future does not
+    /// end it. Nothing of it is on disk but its log, where its machine has one.
+    pub async fn start_sync_execution(
+        &self,
+        request: StartExecution,
+    ) -> Result<SyncExecution, StartExecutionError> {
+        let StartExecution { revision, name, input, .. } = request;
+        if input.byte_len() > limits::PAYLOAD_BYTES_MAX {
+            return Err(StartExecutionError::InputTooLarge);
+        }
+        let info = self.new_info(&revision, name, ExecutionKind::SyncExpress);
+        let shard = self.admitted(&info.execution_arn).ok_or(StartExecutionError::Throttled)?;
+        let (answer, answered) = oneshot::channel();
+        let request = SyncRequest { info, revision, input, answer };
+        shard.inbox.send(Message::StartSync(Box::new(request))).map_err(|_| StartExecutionError::Stopping)?;
+        answered.await.unwrap_or(Err(StartExecutionError::Stopping))
+    }
+
+    /// What is fixed of an execution that is about to start, but for the time.
+    fn new_info(
+        &self,
+        revision: &MachineRevision,
+        name: Option<String>,
+        kind: ExecutionKind,
+    ) -> ExecutionInfo {
+        let name: Arc<str> = name.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()).into();
+        let resource = match kind {
+            ExecutionKind::Standard => format!("execution:{}:{name}", revision.name),
+            ExecutionKind::Express | ExecutionKind::SyncExpress => {
+                format!("express:{}:{name}:{}", revision.name, uuid::Uuid::new_v4())
+            }
+        };
+        ExecutionInfo {
+            execution_arn: self.inner.account.arn("states", &resource).into(),
+            name,
+            state_machine_arn: revision.machine_arn.clone(),
+            state_machine_name: revision.name.clone(),
+            role_arn: revision.role_arn.clone(),
+            region: self.inner.account.region.as_str().into(),
+            // The shard sets it: time is its.
+            start_ms: 0,
+            timeout_s: kind.timeout_s(revision.program.timeout_seconds),
+            child_of: None,
+            kind,
+        }
     }
 
     /// StopExecution. Returns the stop date, in milliseconds since 1970, once it is durable; for an execution that has
@@ -618,7 +682,12 @@ fn recover(
             }
             Err(error) => return Err(error),
         };
-        match shards[shard_index(&row.info.execution_arn, count)].0.recover(key) {
+        let shard = &mut shards[shard_index(&row.info.execution_arn, count)].0;
+        if row.info.kind.is_express() {
+            shard.recover_express_child(key);
+            continue;
+        }
+        match shard.recover(key) {
             Ok(()) => recovered += 1,
             Err(error) => {
                 tracing::error!(execution = %row.info.execution_arn, %error, "cannot go on with an execution");
@@ -631,6 +700,24 @@ fn recover(
     }
     if recovered + parked_count > 0 {
         tracing::info!(executions = recovered, waiting = parked_count, "running executions go on");
+    }
+    Ok(())
+}
+
+/// Lets the asynchronous Express executions that have not ended run again.
+fn recover_express(
+    starts: &ExpressStarts,
+    shards: &mut [(Shard, mpsc::Receiver<Message>)],
+) -> Result<(), ReadError> {
+    let count = shards.len();
+    for start in starts.all() {
+        match start {
+            Ok(start) => shards[shard_index(&start.info.execution_arn, count)].0.recover_express(start),
+            Err(error @ ReadError::Corrupt { .. }) => {
+                tracing::error!(%error, "cannot run an Express execution again");
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }

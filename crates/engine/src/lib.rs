@@ -22,7 +22,8 @@ pub mod simulation;
 pub use clock::{Clock, SystemClock};
 pub use engine::{
     Engine, EngineOptions, EngineStartError, ExecutionDescription, RETENTION, StartExecution,
-    StartExecutionError, StartedExecution, StopExecutionError, TaskCall, TaskCallFailed, TaskTokenError,
+    StartExecutionError, StartedExecution, StopExecutionError, SyncExecution, TaskCall, TaskCallFailed,
+    TaskTokenError,
 };
 pub use figures::{EngineFigures, ShardSnapshot, TASK_KINDS, TASK_OUTCOMES, TaskSnapshot};
 pub use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent};

@@ -1,6 +1,7 @@
 //! One shard: the executions whose ARN hashes to it, their timers, and the loop that moves them.
 
 mod children;
+mod express;
 mod parking;
 mod removal;
 
@@ -17,7 +18,8 @@ use stepwell_interpreter::{
     TaskDispatch, TaskReply, TaskToken, decide, resume,
 };
 use stepwell_store::{
-    CommitError, ExecutionKey, ExecutionRow, Executions, Outcome, ReadError, Store, WriteBatch,
+    CommitError, ExecutionKey, ExecutionRow, Executions, ExpressStart, ExpressStarts, Outcome, ReadError,
+    Store, WriteBatch,
 };
 use tokio::sync::oneshot;
 
@@ -28,6 +30,8 @@ use crate::engine::{StartExecutionError, StartedExecution, StopExecutionError, T
 use crate::figures::ShardFigures;
 use crate::machines::{MachineRevision, Machines};
 use crate::retention::Removal;
+
+pub(crate) use express::{ExpressKeys, SyncRequest};
 
 /// Messages that one round handles at the most before what happened so far is handed to the store.
 const ROUND_MESSAGES_MAX: usize = 256;
@@ -42,6 +46,14 @@ const SLEEP_MAX: Duration = Duration::from_secs(1);
 pub(crate) enum Message {
     /// StartExecution.
     Start(Box<StartRequest>),
+    /// StartSyncExecution.
+    StartSync(Box<SyncRequest>),
+    /// An Express execution ran when the engine stopped: it runs from its start once more.
+    RunExpressAgain(Box<ExpressStart>),
+    /// The same for an Express child of a Map Run.
+    RunExpressChildAgain { key: ExecutionKey },
+    /// The start of this Express execution is durable.
+    ExpressDurable { key: ExecutionKey },
     /// StopExecution.
     Stop(Box<StopRequest>),
     /// An attempt at a task ended.
@@ -141,6 +153,8 @@ enum Release {
 pub(crate) struct Surroundings {
     pub store: Store,
     pub executions: Executions,
+    pub express_starts: ExpressStarts,
+    pub express_keys: ExpressKeys,
     pub machines: Arc<Machines>,
     pub activities: Arc<Activities>,
     pub dispatcher: Arc<Dispatcher>,
@@ -164,6 +178,7 @@ pub(crate) struct Shard {
     closing: HashMap<Arc<str>, i64>,
     /// Removed, but not yet durably so: the store still shows them.
     removing: HashSet<Arc<str>>,
+    express: express::Expresses,
     timers: BTreeSet<(i64, ExecutionKey)>,
     batch: WriteBatch,
     releases: Vec<Release>,
@@ -188,6 +203,7 @@ impl Shard {
             by_arn: HashMap::new(),
             closing: HashMap::new(),
             removing: HashSet::new(),
+            express: express::Expresses::default(),
             timers: BTreeSet::new(),
             batch: WriteBatch::new(),
             releases: Vec::new(),
@@ -267,7 +283,7 @@ impl Shard {
 
     /// Tells how much it holds.
     fn measure(&self) {
-        self.figures.in_memory.set_count(self.live.len());
+        self.figures.in_memory.set_count(self.live.len() + self.express.len());
         self.figures.timers.set_count(self.timers.len());
     }
 
@@ -306,8 +322,15 @@ impl Shard {
         match message {
             Message::Start(request) => {
                 self.queued_requests.fetch_sub(1, Ordering::Relaxed);
-                self.start(*request);
+                if request.revision.express { self.start_express(*request) } else { self.start(*request) }
             }
+            Message::StartSync(request) => {
+                self.queued_requests.fetch_sub(1, Ordering::Relaxed);
+                self.start_sync(*request);
+            }
+            Message::RunExpressAgain(start) => self.run_express_again(*start),
+            Message::RunExpressChildAgain { key } => self.run_express_child_again(key),
+            Message::ExpressDurable { key } => self.express_durable(key),
             Message::Stop(request) => {
                 self.queued_requests.fetch_sub(1, Ordering::Relaxed);
                 self.stop(*request);
@@ -510,6 +533,10 @@ impl Shard {
 
     /// Lets the interpreter decide, and puts what happened into the round's batch.
     fn command(&mut self, key: ExecutionKey, command: Command) {
+        if express::is_express(key) {
+            self.command_express(key, command);
+            return;
+        }
         if !self.live.contains_key(&key) && !self.load(key) {
             return;
         }

@@ -1,5 +1,8 @@
 //! The engine with a real store, its own threads and scripted tasks.
 
+#[path = "engine/express.rs"]
+mod express;
+
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -7,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use stepwell_asl::MachineType;
 use stepwell_asl::payload::Payload;
 use stepwell_aws::{Account, BoxFuture};
 use stepwell_engine::machines::{Configurations, MachineRevision, Machines, NewMachine};
@@ -104,6 +108,10 @@ fn open_with(
 
 impl House {
     fn machine(&self, name: &str, definition: &str) -> Arc<MachineRevision> {
+        self.machine_of(MachineType::Standard, name, definition)
+    }
+
+    fn machine_of(&self, machine_type: MachineType, name: &str, definition: &str) -> Arc<MachineRevision> {
         let configurations =
             Configurations { logging: "{}".into(), tracing: "{}".into(), encryption: "{}".into() };
         let created = self.engine.machines().create(
@@ -111,7 +119,7 @@ impl House {
                 name: name.into(),
                 definition: definition.into(),
                 role_arn: "arn:aws:iam::000000000000:role/r".into(),
-                machine_type: stepwell_asl::MachineType::Standard,
+                machine_type,
                 configurations,
                 tags: Vec::new(),
                 publish: None,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use stepwell_asl::payload::Payload;
-use stepwell_interpreter::{Command, Effect, Execution, ExecutionInfo, Moment, decide};
+use stepwell_interpreter::{Command, Effect, Execution, ExecutionInfo, ExecutionKind, Moment, decide};
 
 const LOOP: &str = r#"{"StartAt":"More?","States":{
     "More?":{"Type":"Choice","Choices":[{"Variable":"$.n","NumericLessThan":1000,"Next":"Add"}],"Default":"Done"},
@@ -30,6 +30,7 @@ fn info() -> Arc<ExecutionInfo> {
         start_ms: 0,
         timeout_s: None,
         child_of: None,
+        kind: ExecutionKind::Standard,
     })
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stepwell_asl::program::{Program, StateId, StateKind};
+use stepwell_asl::program::{ExecutionType, ProcessorMode, Program, StateId, StateKind};
 
 use crate::event::{EventDetails, HistoryEvent, PrivateRecord, Record, ScheduledResource, Stored, ThreadId};
 use crate::execution::{
-    Activity, Attempt, Children, DueWhat, Execution, ExecutionStatus, MapRun, Parent, Position, Thread, Visit,
+    Activity, Attempt, Children, DueWhat, Execution, ExecutionKind, ExecutionStatus, MapRun, Parent,
+    Position, Thread, Visit,
 };
 use crate::retry::Failure;
 
@@ -376,6 +377,7 @@ fn apply_to_visit(
             tolerated_failure_percentage,
         } => Activity::MapRun(MapRun {
             map_run_arn: map_run_arn.clone(),
+            kind: kind_of_children(program, visit.state),
             children: Children::new(*children, *concurrency),
             running: BTreeSet::new(),
             failed: 0,
@@ -396,6 +398,15 @@ fn branches(program: &Program, state: StateId) -> Option<Children> {
     let StateKind::Parallel(parallel) = &program.state(state).kind else { return None };
     let count = u32::try_from(parallel.branches.len()).ok()?;
     Some(Children::new(count, count))
+}
+
+fn kind_of_children(program: &Program, state: StateId) -> ExecutionKind {
+    match &program.state(state).kind {
+        StateKind::Map(map) if map.processor.mode == ProcessorMode::Distributed(ExecutionType::Express) => {
+            ExecutionKind::Express
+        }
+        _ => ExecutionKind::Standard,
+    }
 }
 
 fn attempt(event: &HistoryEvent, scheduled: &ScheduledResource) -> Attempt {

@@ -7,7 +7,7 @@ use stepwell_asl::program::{Program, StateKind};
 use stepwell_asl::timestamp::Timestamp;
 use stepwell_asl::value::{Object, Value};
 
-use crate::execution::{Execution, Thread, Visit};
+use crate::execution::{Execution, ExecutionKind, Thread, Visit};
 
 /// The item of a Map iteration.
 #[derive(Debug, Clone)]
@@ -72,7 +72,10 @@ impl Surroundings<'_> {
         execution.insert("StartTime", time(info.start_ms));
         execution.insert("Name", info.name.clone());
         execution.insert("RoleArn", info.role_arn.clone());
-        execution.insert("RedriveCount", 0);
+        // AWS leaves it out of an execution that is waited for.
+        if info.kind != ExecutionKind::SyncExpress {
+            execution.insert("RedriveCount", 0);
+        }
         let mut machine = Object::new();
         machine.insert("Id", info.state_machine_arn.clone());
         machine.insert("Name", info.state_machine_name.clone());

@@ -19,7 +19,7 @@ use crate::states;
 /// Decides what `command` leads to, applies it to `execution`, and runs every state that needs nobody else.
 ///
 /// Ends for every input: after about [`DECISION_RECORDS_MAX`] records it stops with [`Effect::Continue`], and no
-/// history grows beyond [`HISTORY_EVENTS_MAX`]. A command that means nothing to the execution (it is closed, the
+/// Standard history grows beyond [`HISTORY_EVENTS_MAX`]. A command that means nothing to the execution (it is closed, the
 /// attempt is over, nothing is due) gives an empty decision.
 pub fn decide(program: &Program, execution: &mut Execution, command: Command, moment: Moment) -> Decision {
     let mut deciding = Deciding {
@@ -162,7 +162,8 @@ impl<'a> Deciding<'a> {
             let before = self.decision.records.len();
             match what {
                 DueWhat::Execution => {
-                    self.finish(ThreadId::MAIN, EventDetails::ExecutionTimedOut { error: None, cause: None });
+                    let error = Some("States.Timeout".into());
+                    self.finish(ThreadId::MAIN, EventDetails::ExecutionTimedOut { error, cause: None });
                     return;
                 }
                 DueWhat::Thread(thread) => {
@@ -326,9 +327,8 @@ impl<'a> Deciding<'a> {
             EventDetails::ExecutionAborted { error, cause } => {
                 (ExecutionStatus::Aborted, None, error.clone(), cause.clone())
             }
-            EventDetails::ExecutionTimedOut { error, cause } => {
-                (ExecutionStatus::TimedOut, None, error.clone(), cause.clone())
-            }
+            // The error is the event's alone: AWS describes the execution without one.
+            EventDetails::ExecutionTimedOut { .. } => (ExecutionStatus::TimedOut, None, None, None),
             EventDetails::ExecutionFailed { error, cause } => {
                 (ExecutionStatus::Failed, None, error.clone(), cause.clone())
             }
@@ -380,7 +380,7 @@ impl<'a> Deciding<'a> {
         details: EventDetails,
     ) -> Result<(), Stop> {
         let id = self.execution.last_event_id + 1;
-        if id >= HISTORY_EVENTS_MAX && !details.is_terminal() {
+        if id >= HISTORY_EVENTS_MAX && !self.execution.info.kind.is_express() && !details.is_terminal() {
             let leftovers = self.leftovers();
             let error: Option<Arc<str>> = Some("States.Runtime".into());
             let cause: Option<Arc<str>> = Some(

@@ -7,6 +7,7 @@ use stepwell_asl::program::{Program, ResourceKind, StateId, StateKind};
 
 use crate::command::TaskDispatch;
 use crate::event::{Stored, ThreadId};
+use crate::limits::EXPRESS_SECONDS_MAX;
 use crate::retry::Failure;
 
 /// What is fixed when an execution starts.
@@ -30,6 +31,48 @@ pub struct ExecutionInfo {
     pub timeout_s: Option<u32>,
     /// Whose child it is, where it is one of a Map Run.
     pub child_of: Option<ChildOf>,
+    /// Of which kind it is.
+    pub kind: ExecutionKind,
+}
+
+/// What sets executions apart from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExecutionKind {
+    /// Of a Standard machine: up to a year, up to 25,000 events.
+    #[default]
+    Standard,
+    /// Of an Express machine, or a child of that kind: up to five minutes, as many events as happen.
+    Express,
+    /// The same, started by StartSyncExecution.
+    SyncExpress,
+}
+
+impl ExecutionKind {
+    /// The kind of the execution with this ARN, as far as an ARN tells: never [`ExecutionKind::SyncExpress`].
+    #[must_use]
+    pub fn of_arn(execution_arn: &str) -> Self {
+        match execution_arn.split(':').nth(5) {
+            Some("express") => ExecutionKind::Express,
+            _ => ExecutionKind::Standard,
+        }
+    }
+
+    /// Whether it is an Express execution, of either kind.
+    #[must_use]
+    pub fn is_express(self) -> bool {
+        self != ExecutionKind::Standard
+    }
+
+    /// `TimeoutSeconds` as it counts for this kind, where the machine has `given`.
+    #[must_use]
+    pub fn timeout_s(self, given: Option<u32>) -> Option<u32> {
+        match self {
+            ExecutionKind::Standard => given,
+            ExecutionKind::Express | ExecutionKind::SyncExpress => {
+                Some(given.map_or(EXPRESS_SECONDS_MAX, |given| given.min(EXPRESS_SECONDS_MAX)))
+            }
+        }
+    }
 }
 
 /// The place of a child execution in its Map Run.
@@ -250,6 +293,8 @@ impl Children {
 #[derive(Debug, Clone)]
 pub(crate) struct MapRun {
     pub map_run_arn: Arc<str>,
+    /// Of which kind its children are.
+    pub kind: ExecutionKind,
     pub children: Children,
     /// Those that have been started and have not ended.
     pub running: BTreeSet<u32>,

@@ -27,5 +27,5 @@ pub use event::{
     EventDetails, HistoryEvent, PrivateRecord, Record, ScheduledResource, StateType, Stored, TaskResource,
     ThreadId,
 };
-pub use execution::{ChildOf, Execution, ExecutionInfo, ExecutionStatus};
+pub use execution::{ChildOf, Execution, ExecutionInfo, ExecutionKind, ExecutionStatus};
 pub use token::TaskToken;

@@ -3,8 +3,11 @@
 /// Bytes of UTF-8 that the input, output or result of a state or task may have.
 pub const PAYLOAD_BYTES_MAX: usize = 262_144;
 
-/// Events that a history may have; the last of them is then `ExecutionFailed`.
+/// Events that the history of a Standard execution may have; the last of them is then `ExecutionFailed`.
 pub const HISTORY_EVENTS_MAX: u64 = 25_000;
+
+/// Seconds that an Express execution may take. Source: quotas, "Maximum execution time".
+pub const EXPRESS_SECONDS_MAX: u32 = 300;
 
 /// Characters of an `error`; longer ones are cut.
 pub const ERROR_CHARS_MAX: usize = 256;

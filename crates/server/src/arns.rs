@@ -66,6 +66,14 @@ pub(crate) fn standard_execution(arn: &str) -> Result<(), Fault> {
     }
 }
 
+/// The same for an operation that knows the Express executions of Map Runs, too: their ARNs name the Map's label.
+pub(crate) fn described_execution(arn: &str) -> Result<(), Fault> {
+    match parts(arn)? {
+        ("express", rest) if rest.contains('/') => Ok(()),
+        _ => standard_execution(arn),
+    }
+}
+
 /// Refuses what is not the ARN of an activity.
 pub(crate) fn activity(arn: &str) -> Result<(), Fault> {
     match parts(arn)?.0 {
@@ -127,6 +135,10 @@ mod tests {
         }
         let fault = standard_execution("arn:aws:states:r:a:express:m:e:u").expect_err("is express");
         assert_eq!(fault.message, "Invalid Arn: 'Resource type not valid in this context: express'");
+        let other = described_execution("arn:aws:states:r:a:express:m:e:u").expect_err("is express");
+        assert_eq!(other.message, fault.message);
+        described_execution("arn:aws:states:r:a:express:m/l:e:u").expect("is a Map Run's");
+        described_execution("arn:aws:states:r:a:execution:m:e").expect("is Standard");
         let fault = machine_without_label("arn:aws:states:r:a:stateMachine:m/l").expect_err("is labelled");
         assert_eq!(fault.members["reason"], "API_DOES_NOT_SUPPORT_LABELED_ARNS");
     }

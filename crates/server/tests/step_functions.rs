@@ -141,9 +141,19 @@ async fn refusals_have_the_texts_of_aws() {
             "InvalidExecutionInput: Invalid State Machine Execution Input: 'Invalid execution input.'".into(),
         ),
         (
-            "StartExecution",
-            json!({"stateMachineArn": express}),
-            "UnsupportedOperationException: The operation StartExecution (of an EXPRESS state machine) of AWS Step Functions is not yet supported by Stepwell".into(),
+            "StartSyncExecution",
+            json!({"stateMachineArn": machine}),
+            "StateMachineTypeNotSupported: This operation is not supported by this type of state machine".into(),
+        ),
+        (
+            "StopExecution",
+            json!({"executionArn": arn("express:m:e:u")}),
+            "InvalidArn: Invalid Arn: 'Resource type not valid in this context: express'".into(),
+        ),
+        (
+            "DescribeStateMachineForExecution",
+            json!({"executionArn": arn("express:m:e:u")}),
+            "InvalidArn: Invalid Arn: 'Resource type not valid in this context: express'".into(),
         ),
         (
             "DescribeExecution",

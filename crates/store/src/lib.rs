@@ -8,6 +8,7 @@
 pub mod backend;
 mod bytes;
 mod executions;
+mod express;
 mod figures;
 mod fjall_backend;
 mod journal;
@@ -16,5 +17,6 @@ mod kv;
 pub use executions::{
     ClosedEntry, ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, Outcome, Parked,
 };
+pub use express::{ExpressStart, ExpressStarts};
 pub use figures::StoreFigures;
 pub use kv::{CommitError, Keyspace, OpenError, ReadError, Store, WriteBatch, Writer};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
 use stepwell_interpreter::{ChildOf, ChildStart, Command, Effect, Execution, ExecutionInfo, decide};
-use stepwell_store::ExecutionRow;
+use stepwell_store::{ExecutionKey, ExecutionRow};
 
 use super::{Live, Message, Release, Shard, outcome};
 use crate::machines::MachineRevision;
@@ -14,6 +14,10 @@ use crate::machines::MachineRevision;
 impl Shard {
     /// Starts a child execution, unless it is there already; one that has ended tells its parent once more.
     pub(super) fn start_child(&mut self, child: ChildStart, revision: Arc<MachineRevision>) {
+        if child.info.kind.is_express() {
+            self.start_express_child(child, revision);
+            return;
+        }
         let ChildStart { info, input } = child;
         let arn = info.execution_arn.clone();
         if self.by_arn.contains_key(&arn) || self.closing.contains_key(&arn) {
@@ -23,19 +27,22 @@ impl Shard {
             Ok(None) => self.begin_child(info, input, revision),
             // It waits, out of memory.
             Ok(Some((_, row))) if row.outcome.is_none() => {}
-            Ok(Some((key, row))) => {
-                let output = row.outcome.as_ref().and_then(|o| o.output);
-                let output =
-                    output.map(|(batch, index)| self.surroundings.executions.payload(key, batch, index));
-                match output.transpose() {
-                    Ok(output) => self.tell_parent(&row.info, output),
-                    Err(error) => {
-                        tracing::error!(execution = %arn, %error, "cannot read a child execution's output")
-                    }
-                }
-            }
+            Ok(Some((key, row))) => self.tell_parent_again(key, &row),
             Err(error) => {
                 tracing::error!(execution = %arn, %error, "cannot find out whether a child execution exists")
+            }
+        }
+    }
+
+    /// A child that has ended before is asked for once more.
+    pub(super) fn tell_parent_again(&mut self, key: ExecutionKey, row: &ExecutionRow) {
+        let output = row.outcome.as_ref().and_then(|o| o.output);
+        let output = output.map(|(batch, index)| self.surroundings.executions.payload(key, batch, index));
+        match output.transpose() {
+            Ok(output) => self.tell_parent(&row.info, output),
+            Err(error) => {
+                let execution = &row.info.execution_arn;
+                tracing::error!(%execution, %error, "cannot read a child execution's output");
             }
         }
     }
@@ -90,7 +97,7 @@ impl Shard {
 
     /// The Map Run of a child execution is over: the child is stopped, wherever it is.
     pub(super) fn stop_child(&mut self, execution_arn: &str) {
-        match self.running(execution_arn) {
+        match self.express_child(execution_arn).or_else(|| self.running(execution_arn)) {
             Some(key) => self.command(key, Command::Stop { error: None, cause: None }),
             // It has ended before, or was never started.
             None => self.surroundings.executions.delete_orphan(&mut self.batch, execution_arn),

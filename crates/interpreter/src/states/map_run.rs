@@ -17,7 +17,7 @@ use crate::command::{ChildStart, Effect};
 use crate::context::Surroundings;
 use crate::decide::{Deciding, Stop};
 use crate::event::{EventDetails, PrivateRecord, ThreadId};
-use crate::execution::{ChildOf, Execution, ExecutionInfo, MapRun};
+use crate::execution::{ChildOf, Execution, ExecutionInfo, ExecutionKind, MapRun};
 use crate::limits::{MAP_ITEMS_MAX, MAP_RUN_CONCURRENCY_MAX, PAYLOAD_BYTES_MAX};
 
 /// Begins the Map Run; its children begin with the state's next steps.
@@ -134,7 +134,7 @@ pub(super) fn stops_in(execution: &Execution, thread: ThreadId) -> Vec<Effect> {
 }
 
 fn stops(info: &ExecutionInfo, run: &MapRun) -> impl Iterator<Item = Effect> {
-    let arns = run.running.iter().map(|index| child_arn(info, &run.map_run_arn, *index));
+    let arns = run.running.iter().map(|index| child_arn(info, run, *index));
     arns.map(|(execution_arn, _)| Effect::StopChild { execution_arn }).collect::<Vec<_>>().into_iter()
 }
 
@@ -242,7 +242,7 @@ fn child(
     index: u32,
     input: Payload,
 ) -> ChildStart {
-    let (execution_arn, name) = child_arn(info, &run.map_run_arn, index);
+    let (execution_arn, name) = child_arn(info, run, index);
     let labelled = run.map_run_arn.rsplit_once(':').map_or(&*run.map_run_arn, |(arn, _)| arn);
     let machine = labelled.rsplit_once(":mapRun:").map_or(labelled, |(_, machine)| machine);
     let info = ExecutionInfo {
@@ -257,14 +257,16 @@ fn child(
             thread,
             index,
         }),
-        timeout_s: None,
+        timeout_s: run.kind.timeout_s(None),
+        kind: run.kind,
         ..info.clone()
     };
     ChildStart { info, input }
 }
 
 /// ARN and name of a child: the same for the same child, so that starting it once more is known to be that.
-fn child_arn(info: &ExecutionInfo, map_run_arn: &str, index: u32) -> (Arc<str>, Arc<str>) {
+fn child_arn(info: &ExecutionInfo, run: &MapRun, index: u32) -> (Arc<str>, Arc<str>) {
+    let map_run_arn = &*run.map_run_arn;
     let hash = |seed: u64| {
         let bytes = map_run_arn.bytes().chain(index.to_be_bytes());
         bytes.fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
@@ -272,7 +274,14 @@ fn child_arn(info: &ExecutionInfo, map_run_arn: &str, index: u32) -> (Arc<str>, 
     let name = uuid((hash(0xcbf2_9ce4_8422_2325), hash(0x6c62_272e_07bb_0142)));
     let labelled = map_run_arn.rsplit_once(':').map_or(map_run_arn, |(arn, _)| arn);
     debug_assert_ne!(*info.execution_arn, *map_run_arn);
-    (format!("{}:{name}", labelled.replacen(":mapRun:", ":execution:", 1)).into(), name.into())
+    let arn = match run.kind {
+        ExecutionKind::Standard => format!("{}:{name}", labelled.replacen(":mapRun:", ":execution:", 1)),
+        ExecutionKind::Express | ExecutionKind::SyncExpress => {
+            let id = uuid((hash(0x9e37_79b9_7f4a_7c15), hash(0xd1b5_4a32_d192_ed03)));
+            format!("{}:{name}:{id}", labelled.replacen(":mapRun:", ":express:", 1))
+        }
+    };
+    (arn.into(), name.into())
 }
 
 /// A version 4 UUID of these bits.

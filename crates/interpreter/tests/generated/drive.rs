@@ -10,8 +10,8 @@ use stepwell_asl::payload::Payload;
 use stepwell_asl::{Program, validate};
 use stepwell_interpreter::limits::{DECISION_RECORDS_MAX, HISTORY_EVENTS_MAX};
 use stepwell_interpreter::{
-    ChildStart, Command, Effect, EventDetails, Execution, ExecutionInfo, ExecutionStatus, Moment, Record,
-    StateType, TaskReply, decide, resume,
+    ChildStart, Command, Effect, EventDetails, Execution, ExecutionInfo, ExecutionKind, ExecutionStatus,
+    Moment, Record, StateType, TaskReply, decide, resume,
 };
 
 use super::bytes::Bytes;
@@ -129,6 +129,7 @@ fn info() -> ExecutionInfo {
         start_ms: START_MS,
         timeout_s: None,
         child_of: None,
+        kind: ExecutionKind::Standard,
     }
 }
 

@@ -23,9 +23,9 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     context.blocking(move |context| Ok(description(&find(context, &execution_arn)?, include_data))).await
 }
 
-/// The Standard execution `arn`. Blocks.
+/// The execution `arn`: a Standard one, or an Express child of a Map Run. Blocks.
 pub(super) fn find(context: &StepFunctions, arn: &str) -> Result<ExecutionDescription, Fault> {
-    arns::standard_execution(arn)?;
+    arns::described_execution(arn)?;
     let found = context.engine().describe_execution(arn).map_err(|error| store_failure(&error))?;
     found.ok_or_else(|| fault::execution_does_not_exist(arn))
 }
@@ -87,7 +87,8 @@ pub(super) fn show_map_run(row: &ExecutionRow, answer: &mut Value) {
     }
 }
 
-fn show_payload(answer: &mut Value, member: &str, payload: &Payload, include: bool) {
+/// Puts a payload into an answer, or that it is left out.
+pub(super) fn show_payload(answer: &mut Value, member: &str, payload: &Payload, include: bool) {
     if include {
         answer[member] = Value::from(&**payload.text());
     }

@@ -27,6 +27,7 @@ mod send_task_failure;
 mod send_task_heartbeat;
 mod send_task_success;
 mod start_execution;
+mod start_sync_execution;
 mod stop_execution;
 mod tag_resource;
 mod test_state;
@@ -80,6 +81,7 @@ pub(crate) fn of(operation: &str) -> Option<Action> {
         "SendTaskHeartbeat" => |c, i| Box::pin(send_task_heartbeat::run(c, i)),
         "SendTaskSuccess" => |c, i| Box::pin(send_task_success::run(c, i)),
         "StartExecution" => |c, i| Box::pin(start_execution::run(c, i)),
+        "StartSyncExecution" => |c, i| Box::pin(start_sync_execution::run(c, i)),
         "StopExecution" => |c, i| Box::pin(stop_execution::run(c, i)),
         "TagResource" => |c, i| Box::pin(tag_resource::run(c, i)),
         "TestState" => |c, i| Box::pin(test_state::run(c, i)),

@@ -1,4 +1,4 @@
-//! StartExecution: idempotent by name while the execution runs with the same input.
+//! StartExecution: idempotent by name while the execution runs with the same input; of an Express machine, never.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,36 +18,51 @@ struct Input {
     name: Option<String>,
     input: Option<String>,
     trace_header: Option<String>,
+    /// Of StartSyncExecution.
+    included_data: Option<String>,
 }
 
 pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, Fault> {
-    let input: Input = read_input(input)?;
-    let arn = input.state_machine_arn;
-    arns::machine_without_label(&arn)?;
-    if let Some(name) = &input.name {
-        names::check(name)?;
-    }
-    let payload = read_payload(input.input)?;
-    // In memory but for a machine not used for long, which is then read and compiled.
-    let entropy = uuid::Uuid::new_v4().as_u64_pair().1;
-    let found = context.machines().start_target(&arn, entropy).map_err(|error| store_failure(&error))?;
-    let Some(target) = found else { return Err(fault::machine_does_not_exist(&arn)) };
-    if target.status == MachineStatus::Deleting {
-        return Err(fault::machine_deleting(&arn));
-    }
-    if target.revision.express {
-        return Err(fault::not_yet_supported("StartExecution (of an EXPRESS state machine)"));
-    }
-    let request = StartExecution {
-        revision: target.revision,
-        name: input.name,
-        input: payload,
-        trace_header: input.trace_header,
-        state_machine_version_arn: target.version_arn,
-        state_machine_alias_arn: target.alias_arn,
-    };
-    let started = context.engine().start_execution(request).await.map_err(refusal)?;
+    let Request { start, .. } = Request::read(&context, input)?;
+    let started = context.engine().start_execution(start).await.map_err(refusal)?;
     Ok(json!({ "executionArn": &*started.execution_arn, "startDate": seconds(started.start_ms) }))
+}
+
+/// What StartExecution and StartSyncExecution have in common.
+pub(super) struct Request {
+    /// What to start.
+    pub(super) start: StartExecution,
+    /// `includedData`
+    pub(super) included_data: Option<String>,
+}
+
+impl Request {
+    /// Reads and checks a request, and looks up what it starts.
+    pub(super) fn read(context: &StepFunctions, input: Value) -> Result<Request, Fault> {
+        let input: Input = read_input(input)?;
+        let arn = input.state_machine_arn;
+        arns::machine_without_label(&arn)?;
+        if let Some(name) = &input.name {
+            names::check(name)?;
+        }
+        let payload = read_payload(input.input)?;
+        // In memory but for a machine not used for long, which is then read and compiled.
+        let entropy = uuid::Uuid::new_v4().as_u64_pair().1;
+        let found = context.machines().start_target(&arn, entropy).map_err(|error| store_failure(&error))?;
+        let Some(target) = found else { return Err(fault::machine_does_not_exist(&arn)) };
+        if target.status == MachineStatus::Deleting {
+            return Err(fault::machine_deleting(&arn));
+        }
+        let start = StartExecution {
+            revision: target.revision,
+            name: input.name,
+            input: payload,
+            trace_header: input.trace_header,
+            state_machine_version_arn: target.version_arn,
+            state_machine_alias_arn: target.alias_arn,
+        };
+        Ok(Request { start, included_data: input.included_data })
+    }
 }
 
 fn read_payload(input: Option<String>) -> Result<Payload, Fault> {
@@ -58,7 +73,8 @@ fn read_payload(input: Option<String>) -> Result<Payload, Fault> {
     }
 }
 
-fn refusal(error: StartExecutionError) -> Fault {
+/// How AWS says why an execution was not started.
+pub(super) fn refusal(error: StartExecutionError) -> Fault {
     match error {
         StartExecutionError::AlreadyExists { execution_arn } => {
             fault::execution_already_exists(&execution_arn)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_interpreter::{ChildOf, ExecutionInfo, ExecutionStatus, ThreadId};
+use stepwell_interpreter::{ChildOf, ExecutionInfo, ExecutionKind, ExecutionStatus, ThreadId};
 
 use crate::bytes::{Malformed, Reader, Writer};
 
@@ -122,7 +122,9 @@ pub(super) fn decode_row(bytes: &[u8]) -> Result<ExecutionRow, Malformed> {
         start_ms: r.signed()?,
         timeout_s: r.option(Reader::unsigned_32)?,
         child_of: None,
+        kind: ExecutionKind::Standard,
     };
+    let info = ExecutionInfo { kind: ExecutionKind::of_arn(&info.execution_arn), ..info };
     let mut row = ExecutionRow {
         info: Arc::new(info),
         revision: r.unsigned()?,
@@ -177,6 +179,7 @@ mod tests {
                 start_ms: 5,
                 timeout_s: None,
                 child_of: None,
+                kind: ExecutionKind::Standard,
             }),
             revision: 7,
             trace_header: None,

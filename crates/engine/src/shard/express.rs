@@ -1,0 +1,453 @@
+//! Express executions: decided as all others are, and kept in memory alone.
+//!
+//! What the disk has of one follows from who started it. StartSyncExecution: nothing, unless its machine logs; its
+//! answer and its calls leave at once. StartExecution: that it has started, until it has ended. A Map Run: its row, its
+//! start and its end, without what happened between. Those that ran when the process died run again, from their start.
+//!
+//! They have keys of their own, so that [`Shard::command`] tells them from the executions with a journal.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use stepwell_asl::payload::Payload;
+use stepwell_integrations::Progress;
+use stepwell_interpreter::{
+    ChildStart, Command, Decision, Effect, EventDetails, Execution, ExecutionInfo, Record, Stored, decide,
+};
+use stepwell_store::{ExecutionKey, ExecutionRow, ExpressStart, ReadError, WriteBatch};
+use tokio::sync::oneshot;
+
+use super::{Message, Release, Shard, StartRequest, outcome, perform};
+use crate::engine::{StartExecutionError, StartedExecution, SyncExecution};
+use crate::machines::MachineRevision;
+
+/// The bit that the keys of Express executions have and no execution in the store does.
+const EXPRESS_KEY: u64 = 1 << 63;
+
+/// Express executions that may run on a shard; StartExecution and StartSyncExecution are refused beyond that.
+const EXECUTIONS_MAX: usize = 65_536;
+
+/// Bytes of input that they may have together.
+const INPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Numbers for [`ExecutionKey`]s that are never stored.
+#[derive(Debug)]
+pub(crate) struct ExpressKeys(AtomicU64);
+
+impl Default for ExpressKeys {
+    fn default() -> Self {
+        ExpressKeys(AtomicU64::new(EXPRESS_KEY))
+    }
+}
+
+impl ExpressKeys {
+    fn next(&self) -> ExecutionKey {
+        ExecutionKey(self.0.fetch_add(1, Ordering::Relaxed) | EXPRESS_KEY)
+    }
+}
+
+/// A StartSyncExecution request for a shard.
+pub(crate) struct SyncRequest {
+    pub info: ExecutionInfo,
+    pub revision: Arc<MachineRevision>,
+    pub input: Payload,
+    pub answer: oneshot::Sender<Result<SyncExecution, StartExecutionError>>,
+}
+
+/// The Express executions of a shard.
+#[derive(Default)]
+pub(super) struct Expresses {
+    live: HashMap<ExecutionKey, Express>,
+    /// The children of Map Runs among them, by ARN.
+    children: HashMap<Arc<str>, ExecutionKey>,
+    input_bytes: usize,
+}
+
+impl Expresses {
+    /// How many run.
+    pub(super) fn len(&self) -> usize {
+        self.live.len()
+    }
+
+    fn is_full(&self) -> bool {
+        self.live.len() >= EXECUTIONS_MAX || self.input_bytes >= INPUT_BYTES_MAX
+    }
+}
+
+/// An Express execution that runs.
+struct Express {
+    execution: Execution,
+    revision: Arc<MachineRevision>,
+    origin: Origin,
+    input_bytes: usize,
+    /// Its entry in [`Shard::timers`].
+    timer_ms: Option<i64>,
+    /// Whether its effects may leave at once: what the disk is to have of its start is there.
+    is_durable: bool,
+}
+
+/// Who started it.
+enum Origin {
+    /// StartSyncExecution.
+    Sync(oneshot::Sender<Result<SyncExecution, StartExecutionError>>),
+    /// StartExecution.
+    Async,
+    /// A Map Run.
+    Child(Box<Child>),
+}
+
+struct Child {
+    /// In the store.
+    key: ExecutionKey,
+    row: ExecutionRow,
+    /// Whether the store has it, as running.
+    is_stored: bool,
+}
+
+/// Whether a key is an Express execution's.
+pub(super) fn is_express(key: ExecutionKey) -> bool {
+    key.0 & EXPRESS_KEY != 0
+}
+
+impl Shard {
+    /// StartExecution of an Express machine. A name may be used as often as one likes.
+    pub(super) fn start_express(&mut self, request: StartRequest) {
+        let StartRequest { info, revision, input, trace_header, answer, .. } = request;
+        if self.express.is_full() {
+            let _ = answer.send(Err(StartExecutionError::Throttled));
+            return;
+        }
+        let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info });
+        let started = StartedExecution { execution_arn: info.execution_arn.clone(), start_ms: info.start_ms };
+        let start = ExpressStart { info: info.clone(), revision: revision.key, trace_header, input };
+        let input = start.input.clone();
+        let (key, decision) = self.begin(info, revision, input, Origin::Async);
+        let has_ended = is_end(&decision);
+        let logged = self.log_express(key, &decision);
+        if has_ended && !logged {
+            // There is nothing left to be lost.
+            let _ = answer.send(Ok(started));
+            self.end(key, decision);
+            return;
+        }
+        if !has_ended {
+            self.surroundings.express_starts.put(&mut self.batch, &start);
+        }
+        self.releases.push(Release::Start(answer, Ok(started)));
+        self.follow(key, decision);
+        if !has_ended {
+            self.releases.push(Release::Message(Message::ExpressDurable { key }));
+        }
+    }
+
+    /// StartSyncExecution.
+    pub(super) fn start_sync(&mut self, request: SyncRequest) {
+        let SyncRequest { info, revision, input, answer } = request;
+        if self.express.is_full() {
+            let _ = answer.send(Err(StartExecutionError::Throttled));
+            return;
+        }
+        let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info });
+        let (key, decision) = self.begin(info, revision, input, Origin::Sync(answer));
+        self.express_durable(key);
+        self.log_express(key, &decision);
+        self.follow(key, decision);
+    }
+
+    /// Starts an Express child of a Map Run, unless it runs; one that has ended tells its parent once more.
+    pub(super) fn start_express_child(&mut self, child: ChildStart, revision: Arc<MachineRevision>) {
+        let ChildStart { info, input } = child;
+        let arn = info.execution_arn.clone();
+        if self.express.children.contains_key(&arn) || self.closing.contains_key(&arn) {
+            return;
+        }
+        let (key, row, is_stored) = match self.surroundings.executions.find(&arn) {
+            Ok(None) => {
+                let row = ExecutionRow {
+                    info: Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info }),
+                    revision: revision.key,
+                    trace_header: None,
+                    state_machine_version_arn: None,
+                    state_machine_alias_arn: None,
+                    outcome: None,
+                };
+                (self.surroundings.executions.new_key(), row, false)
+            }
+            Ok(Some((key, row))) if row.outcome.is_none() => (key, row, true),
+            Ok(Some((key, row))) => return self.tell_parent_again(key, &row),
+            Err(error) => {
+                tracing::error!(execution = %arn, %error, "cannot find out whether a child execution exists");
+                return;
+            }
+        };
+        self.run_child(Child { key, row, is_stored }, revision, input);
+    }
+
+    fn run_child(&mut self, child: Child, revision: Arc<MachineRevision>, input: Payload) {
+        let (arn, is_stored) = (child.row.info.execution_arn.clone(), child.is_stored);
+        // A second run has five minutes of its own.
+        let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..(*child.row.info).clone() });
+        let (key, decision) = self.begin(info, revision, input, Origin::Child(Box::new(child)));
+        self.express.children.insert(arn, key);
+        self.log_express(key, &decision);
+        if is_stored {
+            self.express_durable(key);
+        } else if !is_end(&decision) {
+            self.store_child(key, &decision.records);
+            self.releases.push(Release::Message(Message::ExpressDurable { key }));
+        }
+        self.follow(key, decision);
+    }
+
+    /// Adds the start of a child to the round's batch.
+    fn store_child(&mut self, key: ExecutionKey, records: &[Record]) {
+        let Some(Express { origin: Origin::Child(child), .. }) = self.express.live.get_mut(&key) else {
+            return;
+        };
+        let executions = &self.surroundings.executions;
+        executions.put_started(&mut self.batch, child.key, &child.row);
+        executions.put_records(&mut self.batch, child.key, 0, first(records));
+        child.is_stored = true;
+    }
+
+    /// Takes note, when the engine starts, of an execution that ran when it stopped.
+    pub(crate) fn recover_express(&mut self, start: ExpressStart) {
+        self.releases.push(Release::Message(Message::RunExpressAgain(Box::new(start))));
+    }
+
+    /// The same for a child of a Map Run.
+    pub(crate) fn recover_express_child(&mut self, key: ExecutionKey) {
+        self.releases.push(Release::Message(Message::RunExpressChildAgain { key }));
+    }
+
+    /// Runs an execution from its start once more.
+    pub(super) fn run_express_again(&mut self, start: ExpressStart) {
+        let ExpressStart { info, revision, input, .. } = start;
+        let Some(revision) = self.surroundings.machines.revision(revision) else {
+            tracing::error!(execution = %info.execution_arn, "its definition is missing; it cannot run again");
+            return;
+        };
+        // It has five minutes of its own.
+        let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..(*info).clone() });
+        let (key, decision) = self.begin(info, revision, input, Origin::Async);
+        self.express_durable(key);
+        self.log_express(key, &decision);
+        self.follow(key, decision);
+    }
+
+    /// Runs a child from its start once more, unless its Map Run has asked for it meanwhile.
+    pub(super) fn run_express_child_again(&mut self, key: ExecutionKey) {
+        match self.stored_child(key) {
+            Ok(Some((row, revision, input))) => {
+                let arn = &row.info.execution_arn;
+                if !self.express.children.contains_key(arn) && !self.closing.contains_key(arn) {
+                    self.run_child(Child { key, row, is_stored: true }, revision, input);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(execution = key.0, %error, "cannot run a child execution again"),
+        }
+    }
+
+    fn stored_child(
+        &self,
+        key: ExecutionKey,
+    ) -> Result<Option<(ExecutionRow, Arc<MachineRevision>, Payload)>, ReadError> {
+        let executions = &self.surroundings.executions;
+        let Some(row) = executions.row(key)?.filter(|row| row.outcome.is_none()) else { return Ok(None) };
+        let Some(revision) = self.surroundings.machines.revision(row.revision) else { return Ok(None) };
+        let input = executions.payload(key, 0, 0)?;
+        Ok(Some((row, revision, input)))
+    }
+
+    /// The child with this ARN, where it is one of ours and runs.
+    pub(super) fn express_child(&self, execution_arn: &str) -> Option<ExecutionKey> {
+        self.express.children.get(execution_arn).copied()
+    }
+
+    /// Lets the interpreter decide, as [`Shard::command`] does for the others.
+    pub(super) fn command_express(&mut self, key: ExecutionKey, command: Command) {
+        let moment = self.moment();
+        let Some(express) = self.express.live.get_mut(&key) else { return };
+        if matches!(command, Command::Tick) {
+            express.timer_ms = None;
+        }
+        let decision = decide(&express.revision.program, &mut express.execution, command, moment);
+        self.figures.decided(&decision.records);
+        self.log_express(key, &decision);
+        self.follow(key, decision);
+    }
+
+    /// What the disk is to have of its start is there.
+    pub(super) fn express_durable(&mut self, key: ExecutionKey) {
+        if let Some(express) = self.express.live.get_mut(&key) {
+            express.is_durable = true;
+        }
+    }
+
+    fn begin(
+        &mut self,
+        info: Arc<ExecutionInfo>,
+        revision: Arc<MachineRevision>,
+        input: Payload,
+        origin: Origin,
+    ) -> (ExecutionKey, Decision) {
+        let key = self.surroundings.express_keys.next();
+        let input_bytes = input.byte_len();
+        let mut execution = Execution::new(info);
+        let moment = self.moment();
+        let decision = decide(&revision.program, &mut execution, Command::Start { input }, moment);
+        self.figures.started.add_alone(1);
+        self.figures.decided(&decision.records);
+        self.express.input_bytes += input_bytes;
+        let express = Express { execution, revision, origin, input_bytes, timer_ms: None, is_durable: false };
+        self.express.live.insert(key, express);
+        (key, decision)
+    }
+
+    /// Logs what happened, where the machine wants it; whether it did.
+    fn log_express(&mut self, key: ExecutionKey, decision: &Decision) -> bool {
+        let Some(log) = self.surroundings.machines.execution_log() else { return false };
+        let Some(Express { execution, revision, .. }) = self.express.live.get(&key) else { return false };
+        let mut logged = WriteBatch::new();
+        log.log(&mut logged, revision, execution.info(), &decision.records);
+        let is_any = !logged.is_empty();
+        self.batch.append(logged);
+        is_any
+    }
+
+    /// Sends out what follows from a decision.
+    fn follow(&mut self, key: ExecutionKey, decision: Decision) {
+        if is_end(&decision) {
+            self.end(key, decision);
+            return;
+        }
+        let Some(express) = self.express.live.get_mut(&key) else { return };
+        let is_durable = express.is_durable;
+        let due_ms = express.execution.next_due_ms();
+        let old_ms = std::mem::replace(&mut express.timer_ms, due_ms);
+        if old_ms != due_ms {
+            old_ms.map(|old_ms| self.timers.remove(&(old_ms, key)));
+            self.timers.extend(due_ms.map(|due_ms| (due_ms, key)));
+        }
+        let info = express.execution.info().clone();
+        for effect in decision.effects {
+            let release = match effect {
+                Effect::Dispatch(dispatch) => self.hand_out(key, &info, &dispatch, Progress::New),
+                Effect::Cancel { scheduled_event } => Release::Cancel((key, scheduled_event)),
+                Effect::Continue => Release::Message(Message::Continue { key }),
+                // No Express machine has a Distributed Map.
+                Effect::StartChild(_) | Effect::StopChild { .. } | Effect::Finished { .. } => continue,
+            };
+            self.release_express(is_durable, release);
+        }
+    }
+
+    fn release_express(&mut self, is_durable: bool, release: Release) {
+        if is_durable {
+            perform(release, &Ok(()), &self.surroundings, &self.itself);
+        } else {
+            self.releases.push(release);
+        }
+    }
+
+    /// Lets an execution go that `decision` has ended.
+    fn end(&mut self, key: ExecutionKey, decision: Decision) {
+        let Some(express) = self.express.live.remove(&key) else { return };
+        let Express { execution, origin, input_bytes, timer_ms, is_durable, .. } = express;
+        self.express.input_bytes -= input_bytes;
+        timer_ms.map(|due_ms| self.timers.remove(&(due_ms, key)));
+        for effect in &decision.effects {
+            if let Effect::Cancel { scheduled_event } = effect {
+                self.release_express(is_durable, Release::Cancel((key, *scheduled_event)));
+            }
+        }
+        let Some(outcome) = outcome(&decision, self.now_ms) else { return };
+        let info = execution.info();
+        self.figures.ended(outcome.status);
+        tracing::debug!(execution = %info.execution_arn, status = outcome.status.name(), "execution ended");
+        match origin {
+            Origin::Sync(answer) => {
+                let ended = SyncExecution {
+                    info: info.clone(),
+                    status: outcome.status,
+                    stop_ms: outcome.stop_ms,
+                    input: execution
+                        .input()
+                        .map_or_else(Payload::empty_object, |input| input.payload.clone()),
+                    output: output(&decision),
+                    error: outcome.error,
+                    cause: outcome.cause,
+                };
+                // A caller who has gone has not stopped it.
+                let _ = answer.send(Ok(ended));
+            }
+            Origin::Async => self.surroundings.express_starts.delete(&mut self.batch, &info.execution_arn),
+            Origin::Child(child) => self.end_child(*child, &decision),
+        }
+    }
+
+    fn end_child(&mut self, child: Child, decision: &Decision) {
+        let Child { key, mut row, is_stored } = child;
+        self.express.children.remove(&row.info.execution_arn);
+        let Some(mut outcome) = outcome(decision, self.now_ms) else { return };
+        let stop_ms = outcome.stop_ms;
+        let executions = &self.surroundings.executions;
+        let (number, records) = ends(decision, is_stored);
+        outcome.output = records.iter().find_map(|record| stored_output(record)).map(|s| (s.batch, s.index));
+        row.outcome = Some(outcome);
+        if is_stored {
+            executions.put_closed(&mut self.batch, key, &row);
+        } else {
+            executions.put_started(&mut self.batch, key, &row);
+        }
+        executions.put_records(&mut self.batch, key, number, &records);
+        self.tell_parent(&row.info, output(decision));
+        self.closed(&row.info.execution_arn, stop_ms);
+    }
+}
+
+/// How the journal of a child ends: its batch, with its last event alone, or its first and its last where it has none
+/// yet.
+fn ends(decision: &Decision, is_begun: bool) -> (u32, Vec<Record>) {
+    let mut records = if is_begun { Vec::new() } else { first(&decision.records).to_vec() };
+    // The input is the first payload of the first batch; the output, also where it is the same, the next.
+    let (batch, index) = if is_begun { (1, 0) } else { (0, 1) };
+    let last = decision.records.iter().rev().find(|record| matches!(record, Record::Event(_)));
+    records.extend(last.cloned().map(|mut record| {
+        if let Record::Event(event) = &mut record
+            && let EventDetails::ExecutionSucceeded { output } = &mut event.details
+        {
+            *output = Stored { batch, index, payload: output.payload.clone() };
+        }
+        record
+    }));
+    (batch, records)
+}
+
+/// The start alone of an execution's first decision.
+fn first(records: &[Record]) -> &[Record] {
+    records.get(..1).unwrap_or_default()
+}
+
+fn stored_output(record: &Record) -> Option<&Stored> {
+    match record {
+        Record::Event(event) => match &event.details {
+            EventDetails::ExecutionSucceeded { output } => Some(output),
+            _ => None,
+        },
+        Record::Private(_) => None,
+    }
+}
+
+fn is_end(decision: &Decision) -> bool {
+    decision.effects.iter().any(|effect| matches!(effect, Effect::Finished { .. }))
+}
+
+fn output(decision: &Decision) -> Option<Payload> {
+    decision.effects.iter().find_map(|effect| match effect {
+        Effect::Finished { output, .. } => output.as_ref().map(|stored| stored.payload.clone()),
+        _ => None,
+    })
+}
