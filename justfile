@@ -37,9 +37,10 @@ sim SEED="" STEPS="" SEEDS="20000":
     STEPWELL_SIM_SEED={{SEED}} STEPWELL_SIM_STEPS={{STEPS}} STEPWELL_SIM_SEEDS={{SEEDS}} STEPWELL_SIM_FROM="$(date +%s)000000" \
         cargo test -p stepwell-sim --test simulation no_seed -- --nocapture
 
-# Benchmarks.
-bench:
+# Benchmarks of single parts, then of the whole server on this machine; ARGS go to `stepwell bench`.
+bench *ARGS:
     cargo bench --workspace
+    cargo run --release --bin stepwell -- bench {{ARGS}}
 
 # Build and run the three workflows of examples/.
 run:

@@ -1,11 +1,15 @@
 //! What can be typed: every command, option and environment variable, and nothing about what they do.
 
+mod bench;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use bench::{BenchArgs, BenchEchoArgs, BenchSection};
 
 /// Where a server listens and clients look for it, unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8083";
@@ -46,6 +50,11 @@ pub enum Command {
     Graph(GraphArgs),
     /// Print the exports that point AWS SDKs and tools at a server
     Env(EnvArgs),
+    /// Measure Stepwell on this machine, beside what the machine can do at best
+    Bench(BenchArgs),
+    /// The HTTP echo that `bench` compares with
+    #[command(hide = true)]
+    BenchEcho(BenchEchoArgs),
     /// Print the version
     Version(JsonArgs),
 }

@@ -1,5 +1,6 @@
 //! One file per command. Each takes its arguments, speaks to a server (or reads files) and prints.
 
+mod bench;
 mod deploy;
 mod env;
 mod executions;
@@ -27,6 +28,8 @@ pub(crate) async fn dispatch(command: Command, terminal: &Terminal) -> CommandRe
         Command::Validate(args) => validate::run(args, terminal).await,
         Command::Graph(args) => graph::run(args, terminal).await,
         Command::Env(args) => env::run(args, terminal).await,
+        Command::Bench(args) => bench::run(args, terminal).await,
+        Command::BenchEcho(_) => bench::echo::run(terminal).await,
         Command::Version(args) => version::run(args, terminal),
     }
 }

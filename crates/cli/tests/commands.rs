@@ -277,3 +277,87 @@ fn versions_are_told() {
     assert_eq!(run(&["--version"]).1, format!("stepwell {}\n", env!("CARGO_PKG_VERSION")));
     assert_eq!(lines(&run(&["version", "--json"]).1)[0]["version"], env!("CARGO_PKG_VERSION"));
 }
+
+/// A run with tiny numbers: every section must check its results and report figures that can be true.
+#[test]
+fn bench_reports_every_section() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data_dir = directory.path().to_str().expect("UTF-8");
+    let arguments = ["bench", "--json", "--seconds", "0.2", "--parked", "200", "--data-dir", data_dir];
+    let (code, stdout, stderr) = run(&arguments);
+    let report = &lines(&stdout)[0];
+    let names: Vec<&str> = list(&report["sections"]).map(|section| text(&section["name"])).collect();
+    assert_eq!(names, ["startup", "start", "loop", "sync", "map", "shape", "journal", "parked"]);
+    let mut skipped = false;
+    for section in list(&report["sections"]) {
+        if section["error"].as_str().is_some_and(|error| error.contains("StartSyncExecution")) {
+            println!("SKIPPED: the server does not know StartSyncExecution");
+            skipped = true;
+            continue;
+        }
+        assert_eq!(section["error"], Value::Null, "{section}");
+        assert!(list(&section["measurements"]).count() > 0, "{section}");
+        for measurement in list(&section["measurements"]) {
+            assert_sane(measurement);
+            list(&measurement["references"]).for_each(assert_sane);
+        }
+    }
+    assert_eq!(code, i32::from(skipped), "{stdout}\n{stderr}");
+    let section = |name: &str| list(&report["sections"]).find(|section| section["name"] == name).expect(name);
+    let clients = |name: &str| -> Vec<u64> {
+        list(&section(name)["measurements"]).filter_map(|m| m["clients"].as_u64()).collect()
+    };
+    assert_eq!(clients("start"), [1, 64]);
+    assert!(skipped || clients("sync") == [1, 32]);
+    let parked = section("parked");
+    assert_eq!(parked["measurements"][0]["operations"], 200);
+    let figures: Vec<&str> = list(&parked["figures"]).map(|figure| text(&figure["name"])).collect();
+    assert!(figures.contains(&"restartToReady"), "{figures:?}");
+    let transition = &section("journal")["measurements"][0];
+    assert_eq!(transition["parts"]["count"], 1000);
+    assert_eq!(std::fs::read_dir(directory.path()).expect("is read").count(), 0, "nothing is left");
+
+    let (code, stdout, stderr) =
+        run(&["bench", "--only", "startup", "--seconds", "0.05", "--data-dir", data_dir]);
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    assert!(stdout.contains("PER SECOND") && stdout.contains("resident memory when idle"), "{stdout}");
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().expect("a list").iter()
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+/// Something was done, it took time, and the percentiles grow.
+fn assert_sane(measured: &Value) {
+    let number = |value: &Value| value.as_f64().unwrap_or(-1.0);
+    assert!(number(&measured["operations"]) >= 1.0, "{measured}");
+    assert!(number(&measured["perSecond"]) > 0.0, "{measured}");
+    let latency = ["p50", "p90", "p99", "max"].map(|name| number(&measured["latencyMilliseconds"][name]));
+    assert!(latency[0] > 0.0 && latency.is_sorted(), "{measured}");
+}
+
+#[test]
+fn bench_measures_a_server_elsewhere() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::start(&directory.path().join("data"));
+    let (code, stdout, stderr) =
+        run(&["bench", "--json", "--only", "start", "--seconds", "0.05", "--endpoint-url", &server.url]);
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    let measurement = &lines(&stdout)[0]["sections"][0]["measurements"][0];
+    assert_sane(measurement);
+    assert_eq!(measurement["diskBytesEach"], Value::Null, "nobody knows its disk");
+    let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:stepwell-bench-start";
+    let machines = server.states("ListStateMachines", &json!({}));
+    assert!(!machines.to_string().contains(arn), "what is left is being deleted: {machines}");
+    let (code, stdout, _) = run(&["bench", "--only", "startup", "--endpoint-url", &server.url]);
+    assert_eq!(code, 1, "{stdout}");
+    assert!(stdout.contains("needs a server of its own"), "{stdout}");
+    let (code, _, stderr) = run(&["bench", "--endpoint-url", "https://127.0.0.1:1"]);
+    assert_eq!(code, 2, "{stderr}");
+    let (code, _, stderr) = run(&["bench", "--server-cpu", "999999"]);
+    assert_eq!(code, 2, "{stderr}");
+}
