@@ -283,18 +283,12 @@ fn versions_are_told() {
 fn bench_reports_every_section() {
     let directory = tempfile::tempdir().expect("a directory");
     let data_dir = directory.path().to_str().expect("UTF-8");
-    let arguments = ["bench", "--json", "--seconds", "0.2", "--parked", "200", "--data-dir", data_dir];
+    let arguments = ["bench", "--json", "--seconds", "0.1", "--parked", "200", "--data-dir", data_dir];
     let (code, stdout, stderr) = run(&arguments);
     let report = &lines(&stdout)[0];
     let names: Vec<&str> = list(&report["sections"]).map(|section| text(&section["name"])).collect();
     assert_eq!(names, ["startup", "start", "loop", "sync", "map", "shape", "journal", "parked"]);
-    let mut skipped = false;
     for section in list(&report["sections"]) {
-        if section["error"].as_str().is_some_and(|error| error.contains("StartSyncExecution")) {
-            println!("SKIPPED: the server does not know StartSyncExecution");
-            skipped = true;
-            continue;
-        }
         assert_eq!(section["error"], Value::Null, "{section}");
         assert!(list(&section["measurements"]).count() > 0, "{section}");
         for measurement in list(&section["measurements"]) {
@@ -302,13 +296,13 @@ fn bench_reports_every_section() {
             list(&measurement["references"]).for_each(assert_sane);
         }
     }
-    assert_eq!(code, i32::from(skipped), "{stdout}\n{stderr}");
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
     let section = |name: &str| list(&report["sections"]).find(|section| section["name"] == name).expect(name);
     let clients = |name: &str| -> Vec<u64> {
         list(&section(name)["measurements"]).filter_map(|m| m["clients"].as_u64()).collect()
     };
     assert_eq!(clients("start"), [1, 64]);
-    assert!(skipped || clients("sync") == [1, 32]);
+    assert_eq!(clients("sync"), [1, 32]);
     let parked = section("parked");
     assert_eq!(parked["measurements"][0]["operations"], 200);
     let figures: Vec<&str> = list(&parked["figures"]).map(|figure| text(&figure["name"])).collect();
