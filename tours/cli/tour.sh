@@ -98,13 +98,17 @@ sfn send-task-success --task-token "$token" --task-output '{"approved":true}'
 show_end "$fifth" '[status, output]'
 sfn stop-execution --execution-arn $question >/dev/null
 
+# An Express state machine, to its end in one call.
+express=$(machine express pass stateMachineArn --type EXPRESS)
+echo "express: $(ask '[status, output]' start-sync-execution --state-machine-arn "$express" --input '{}')"
+
 # A mistake, and the end.
 refusal=$(sfn start-execution --state-machine-arn $states:stateMachine:missing 2>&1) && exit 1
 refusal=${refusal#*\(} refusal=${refusal%%\)*}
 echo "refused: $refusal"
 sfn delete-state-machine-alias --state-machine-alias-arn "$alias"
 sfn delete-state-machine-version --state-machine-version-arn "$first_version"
-for arn in "$tour" "$worked" "$asked" "$asks"; do
+for arn in "$tour" "$worked" "$asked" "$asks" "$express"; do
     sfn delete-state-machine --state-machine-arn "$arn"
 done
 sfn delete-activity --activity-arn $work

@@ -119,6 +119,11 @@ async function main() {
   await showEnd(fifth);
   await states.stopExecution({ executionArn: question });
 
+  // An Express state machine, to its end in one call.
+  const express = (await machine("express", "pass", { type: "EXPRESS" })).stateMachineArn;
+  const ended = await states.startSyncExecution({ stateMachineArn: express, input: "{}" });
+  print("express:", ended.status, ended.output);
+
   // A mistake, and the end.
   try {
     await states.startExecution({ stateMachineArn: `${STATES}:stateMachine:missing` });
@@ -127,7 +132,7 @@ async function main() {
   }
   await states.deleteStateMachineAlias({ stateMachineAliasArn: alias });
   await states.deleteStateMachineVersion({ stateMachineVersionArn: firstVersion });
-  for (const stateMachineArn of [tour, worked, asked, asks]) {
+  for (const stateMachineArn of [tour, worked, asked, asks, express]) {
     await states.deleteStateMachine({ stateMachineArn });
   }
   await states.deleteActivity({ activityArn: `${STATES}:activity:work` });

@@ -120,6 +120,11 @@ states.send_task_success(taskToken=token, output='{"approved":true}')
 show_end(fifth)
 states.stop_execution(executionArn=question)
 
+# An Express state machine, to its end in one call.
+express = machine("express", "pass", type="EXPRESS")["stateMachineArn"]
+found = states.start_sync_execution(stateMachineArn=express, input="{}")
+print("express:", found["status"], found["output"])
+
 # A mistake, and the end.
 try:
     states.start_execution(stateMachineArn=f"{STATES}:stateMachine:missing")
@@ -127,7 +132,7 @@ except states.exceptions.StateMachineDoesNotExist as error:
     print("refused:", error.response["Error"]["Code"])
 states.delete_state_machine_alias(stateMachineAliasArn=alias)
 states.delete_state_machine_version(stateMachineVersionArn=first_version)
-for arn in (tour, worked, asked, asks):
+for arn in (tour, worked, asked, asks, express):
     states.delete_state_machine(stateMachineArn=arn)
 states.delete_activity(activityArn=f"{STATES}:activity:work")
 while left := states.list_state_machines()["stateMachines"]:

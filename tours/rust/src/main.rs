@@ -12,7 +12,7 @@ use aws_sdk_sfn::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_sfn::config::{BehaviorVersion, ConfigBag, Intercept, Region, RuntimeComponents};
 use aws_sdk_sfn::error::{BoxError, ProvideErrorMetadata};
 use aws_sdk_sfn::operation::create_state_machine::builders::CreateStateMachineFluentBuilder;
-use aws_sdk_sfn::types::{ExecutionStatus, RoutingConfigurationListItem, Tag};
+use aws_sdk_sfn::types::{ExecutionStatus, RoutingConfigurationListItem, StateMachineType, Tag};
 use aws_sdk_sfn::{Client, Config};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -28,6 +28,7 @@ async fn main() -> Outcome {
     tour.versions_and_an_alias(&machine).await?;
     tour.a_worker().await?;
     tour.a_callback().await?;
+    tour.express().await?;
     tour.the_end(&machine).await
 }
 
@@ -193,6 +194,15 @@ impl Tour {
         Ok(())
     }
 
+    /// An Express state machine, to its end in one call.
+    async fn express(&self) -> Outcome {
+        let express = self.machine("express", "pass")?.r#type(StateMachineType::Express).send().await?;
+        let start = self.states.start_sync_execution().state_machine_arn(express.state_machine_arn);
+        let ended = start.input("{}").send().await?;
+        println!("express: {} {}", ended.status.as_str(), ended.output.unwrap_or_default());
+        Ok(())
+    }
+
     /// A mistake, and the end.
     async fn the_end(&self, machine: &Machine) -> Outcome {
         let states = &self.states;
@@ -201,7 +211,7 @@ impl Tour {
         println!("refused: {}", refusal.code().unwrap_or_default());
         let version = &machine.first_version;
         states.delete_state_machine_version().state_machine_version_arn(version).send().await?;
-        for name in ["tour", "worked", "asked", "asks"] {
+        for name in ["tour", "worked", "asked", "asks", "express"] {
             let of = arn(&format!("stateMachine:{name}"));
             states.delete_state_machine().state_machine_arn(of).send().await?;
         }
