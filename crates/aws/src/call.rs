@@ -18,6 +18,8 @@ pub struct Call {
     pub body: Bytes,
     /// `host:port` by which the client reached us, where there was one; for URLs in answers (queue URLs).
     pub host: Option<String>,
+    /// `X-Amzn-Trace-Id`, where the request had one.
+    pub trace_id: Option<String>,
 }
 
 impl Call {

@@ -56,5 +56,7 @@ pub(crate) const BUSY_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) const ACTIVITY_POLL: Duration = Duration::from_secs(60);
 /// Bytes of a payload. Source: quotas, "Maximum input or output size".
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 262_144;
+/// Characters of a `traceHeader`. Source: API model.
+pub(crate) const TRACE_HEADER_CHARS_MAX: usize = 256;
 /// How long TestState may take. Source: developer guide, "Testing state machines with TestState".
 pub(crate) const TEST_STATE_MAX: Duration = Duration::from_secs(5 * 60);

@@ -11,6 +11,7 @@ use stepwell_aws::{BoxFuture, Call, Fault, Reply, Service};
 use stepwell_engine::machines::Machines;
 use stepwell_engine::{Clock, Engine};
 
+use crate::limits::TRACE_HEADER_CHARS_MAX;
 use crate::{actions, fault, model};
 
 /// The Step Functions API over an engine. Cheap to clone.
@@ -73,8 +74,20 @@ impl StepFunctions {
         let Some(action) = actions::of(&operation.name) else {
             return Err(fault::not_yet_supported(&operation.name));
         };
-        action(self.clone(), call.input).await.map(Reply::ok)
+        action(self.clone(), traced(call)).await.map(Reply::ok)
     }
+}
+
+/// A call's input with the trace of its HTTP request, which AWS prefers to the one in the input. Other headers than a
+/// `traceHeader` may be are left out: nobody's request fails for one.
+fn traced(call: Call) -> Value {
+    let Call { operation, mut input, trace_id, .. } = call;
+    if let Some(trace_id) = trace_id.filter(|id| id.len() <= TRACE_HEADER_CHARS_MAX)
+        && matches!(operation.as_str(), "StartExecution" | "StartSyncExecution")
+    {
+        input["traceHeader"] = trace_id.into();
+    }
+    input
 }
 
 impl Service for StepFunctions {

@@ -1,5 +1,6 @@
 //! The actions of Step Functions over a real engine.
 
+mod revisions;
 mod support;
 
 use serde_json::{Value, json};

@@ -124,6 +124,7 @@ pub fn call(route: &Route, query: &str, headers: &HeaderMap, body: Bytes) -> Res
         input: Value::Object(input),
         body: if binding.raw_body { body } else { Bytes::new() },
         host: headers.get(http::header::HOST).and_then(|h| h.to_str().ok()).map(str::to_owned),
+        ..Call::default()
     })
 }
 

@@ -1,11 +1,13 @@
-//! DescribeStateMachine, of a machine or of one of its versions.
+//! DescribeStateMachine, of a machine, of one of its versions, or of a Distributed Map state by its label.
+//!
+//! The documentation says both that a labelled ARN is refused and what the answer to one has; so it is answered.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws::Fault;
 use stepwell_engine::machines::{MachineDescription, MachineStatus, VersionDescription};
 
-use super::{configurations, variable_references};
+use super::{configurations, map_definition, variable_references};
 use crate::arns::MachineArn;
 use crate::history::seconds;
 use crate::states::{StepFunctions, read_input, store_failure};
@@ -20,7 +22,7 @@ struct Input {
 
 pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, Fault> {
     let Input { state_machine_arn: arn, included_data } = read_input(input)?;
-    let form = arns::machine_without_label(&arn)?;
+    let form = arns::machine(&arn)?;
     let metadata_only = included_data.as_deref() == Some("METADATA_ONLY");
     context
         .blocking(move |context| {
@@ -30,7 +32,8 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
                     let version = machines.version(&arn).map_err(|error| store_failure(&error))?;
                     version.map(|version| version_description(version, metadata_only))
                 }
-                _ => {
+                MachineArn::Labelled => labelled_description(context, &arn)?,
+                MachineArn::Unqualified => {
                     let machine = machines.describe(&arn).map_err(|error| store_failure(&error))?;
                     machine.map(|machine| description(&machine, metadata_only))
                 }
@@ -51,6 +54,22 @@ fn version_description(version: VersionDescription, metadata_only: bool) -> Valu
     answer
 }
 
+/// The machine with the definition of one Map state; `METADATA_ONLY` does not apply to it. Blocks.
+fn labelled_description(context: &StepFunctions, arn: &str) -> Result<Option<Value>, Fault> {
+    let Some((machine_arn, label)) = arn.split_once('/') else { return Ok(None) };
+    let found = context.machines().describe(machine_arn).map_err(|error| store_failure(&error))?;
+    Ok(found.and_then(|machine| {
+        let revision = &machine.revision;
+        let part = map_definition::by_label(&revision.definition, label)?;
+        let mut answer = description(&machine, true);
+        answer["stateMachineArn"] = arn.into();
+        answer["label"] = label.into();
+        variable_references::show(&revision.program, Some(&part), false, &mut answer);
+        answer["definition"] = part.to_string().into();
+        Some(answer)
+    }))
+}
+
 fn description(machine: &MachineDescription, metadata_only: bool) -> Value {
     let revision = &machine.revision;
     let status = match machine.status {
@@ -67,7 +86,7 @@ fn description(machine: &MachineDescription, metadata_only: bool) -> Value {
         "creationDate": seconds(machine.created_ms),
     });
     configurations::show(&revision.configurations, &mut answer);
-    variable_references::show(&revision.program, metadata_only, &mut answer);
+    variable_references::show(&revision.program, None, metadata_only, &mut answer);
     if let Some(id) = &revision.revision_id {
         answer["revisionId"] = Value::from(&**id);
     }

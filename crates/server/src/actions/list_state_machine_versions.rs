@@ -1,4 +1,5 @@
-//! ListStateMachineVersions, newest first.
+//! ListStateMachineVersions, newest first. The model has no exception for a machine that does not exist but
+//! `InvalidArn`.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     let size = page::size(max_results);
     // One more than wanted tells whether there is another page.
     let found = context.machines().versions(&arn, below, size + 1);
-    let mut versions = found.ok_or_else(|| fault::machine_does_not_exist(&arn))?;
+    let mut versions = found.ok_or_else(|| fault::invalid_arn(&arn))?;
     let more = versions.len() > size;
     versions.truncate(size);
     let items: Vec<Value> = versions

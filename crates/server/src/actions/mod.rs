@@ -39,6 +39,7 @@ mod validate_state_machine_definition;
 mod activities;
 mod aliases;
 mod configurations;
+mod map_definition;
 mod tags;
 mod task_tokens;
 mod variable_references;

@@ -15,6 +15,7 @@ use crate::{crc32, fault};
 const JSON_1_0: &str = "application/x-amz-json-1.0";
 const JSON_1_1: &str = "application/x-amz-json-1.1";
 const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// Answers a request that has an `X-Amz-Target`; `refused` is what the authentication says against it.
 pub(crate) async fn answer(
@@ -37,9 +38,8 @@ pub(crate) async fn answer(
         None => match read_input(&body) {
             Ok(input) => {
                 drop(body);
-                service
-                    .call(Call { operation: operation.into(), input, body: Bytes::new(), host: host(head) })
-                    .await
+                let (host, trace_id) = (host(head), header_text(head, TRACE_ID));
+                service.call(Call { host, trace_id, ..Call::new(operation, input) }).await
             }
             Err(fault) => Err(fault),
         },
@@ -111,6 +111,9 @@ fn content_type(head: &Parts) -> &'static str {
 }
 
 fn host(head: &Parts) -> Option<String> {
-    let header = head.headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    header.or_else(|| head.uri.authority().map(http::uri::Authority::as_str)).map(str::to_owned)
+    header_text(head, header::HOST).or_else(|| head.uri.authority().map(ToString::to_string))
+}
+
+fn header_text(head: &Parts, name: HeaderName) -> Option<String> {
+    head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
