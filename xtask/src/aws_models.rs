@@ -1,8 +1,9 @@
 //! Turns botocore's service models into the archive of facts that `crates/models` reads: operations, shapes, wire
 //! names, constraints, exceptions. No documentation text is taken over.
 //!
-//! The archive is a ZIP with one JSON document per service, named as in `aws-sdk:<service>:<api>`; what its members
-//! mean is described by their reader, `crates/models/src/service.rs`. The same models give the same bytes.
+//! The archive is a ZIP with one JSON document per service, named as in `aws-sdk:<service>:<api>`, whose members are
+//! described by their reader, `crates/models/src/service.rs`, and `services.tsv` with the name and the `serviceId` of
+//! each. The same models give the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
@@ -42,6 +43,12 @@ fn archived(services: &BTreeMap<String, Value>) -> zip::result::ZipResult<Vec<u8
         .last_modified_time(zip::DateTime::default())
         .compression_method(zip::CompressionMethod::Deflated)
         .compression_level(Some(9));
+    let index: Vec<String> = services
+        .iter()
+        .map(|(name, facts)| format!("{name}\t{}\n", facts["id"].as_str().unwrap_or_default()))
+        .collect();
+    writer.start_file("services.tsv", options)?;
+    writer.write_all(index.concat().as_bytes())?;
     for (name, facts) in services {
         writer.start_file(format!("{name}.json"), options)?;
         writer.write_all(facts.to_string().as_bytes())?;
@@ -209,6 +216,7 @@ fn reference(of: &Value) -> Value {
         ("xmlAttribute", "a"),
         ("idempotencyToken", "it"),
         ("jsonvalue", "j"),
+        ("streaming", "st"),
     ] {
         if !of[name].is_null() && of[name] != false {
             facts.insert(short.into(), of[name].clone());
@@ -244,6 +252,7 @@ fn shape_facts(shape: &Value) -> Value {
         ("enum", "enum"),
         ("min", "min"),
         ("max", "max"),
+        ("streaming", "st"),
         ("eventstream", "es"),
     ] {
         let fact = &shape[name];

@@ -118,8 +118,8 @@ pub struct SystemArgs {
     /// Account id in ARNs
     #[arg(long, value_name = "ID", default_value = "000000000000", env = "STEPWELL_ACCOUNT", value_parser = account_id)]
     pub account: String,
-    /// Use a service outside instead of the embedded one: dynamodb=http://127.0.0.1:8000, sqs=aws …; may be repeated
-    /// (the variables AWS_ENDPOINT_URL_DYNAMODB … do the same)
+    /// Use a service outside: dynamodb=http://127.0.0.1:8000, s3=http://127.0.0.1:9000, sqs=aws …, or *=URL for all that
+    /// are not embedded; may be repeated (the variables AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3 … do the same)
     #[arg(long, value_name = "SERVICE=URL|aws|embedded")]
     pub endpoint: Vec<String>,
     /// Where language packages for functions are kept between runs [default: the user's cache directory]

@@ -1,425 +1,146 @@
-//! The services that a Task can call by name, and what each is called where: in resources, in error names, in causes.
+//! The services that a Task can call by name, and what each is called where: in resources, in settings, in error names,
+//! in causes.
 //!
-//! The two SDK generations that AWS uses behind the integrations name the same service differently: `DynamoDB` and
-//! `AmazonDynamoDBv2` in the optimized integration, `DynamoDb` in `aws-sdk:dynamodb`. Names of exceptions are from
-//! the services' API models. Who calls what with which parameters is in [`crate::parameters`] and `services/`.
+//! What their APIs look like is in `stepwell_models`. The two SDK generations that AWS uses behind the integrations name
+//! the same service differently: `DynamoDB` and `AmazonDynamoDBv2` in the optimized integration, `DynamoDb` in
+//! `aws-sdk:dynamodb`.
 
-/// The names of one service.
+use std::sync::Arc;
+
+use stepwell_models::{Service as Model, services};
+
+/// The names of a service with an optimized integration.
 #[derive(Debug)]
 pub(crate) struct ServiceNames {
     /// Name in the registry of services, in endpoint settings and in `arn:…:states:::<service>:<api>`.
     pub(crate) registry: &'static str,
     /// Name in `aws-sdk:<service>:<api>`.
     pub(crate) sdk_resource: &'static str,
-    /// Further names that endpoint settings may use.
-    pub(crate) aliases: &'static [&'static str],
-    /// What stands after `AWS_ENDPOINT_URL_`.
-    pub(crate) endpoint_variable: &'static str,
     /// Prefix of error names of the optimized integration: `DynamoDB`.
     pub(crate) prefix: &'static str,
     /// `Service:` in causes of the optimized integration: `AmazonDynamoDBv2`.
     pub(crate) service: &'static str,
     /// What an exception that is not in the model is called by the optimized integration.
     pub(crate) base_exception: &'static str,
-    /// Prefix of error names and `Service:` in causes of the `aws-sdk` integration: `DynamoDb`.
-    pub(crate) sdk: &'static str,
-    /// Whether causes of `aws-sdk` end with the attempt count, as the recordings of this service do.
-    pub(crate) sdk_attempt_count: bool,
-    /// Error codes, as they travel, of the exceptions in the model.
-    pub(crate) modelled: &'static [&'static str],
-    /// Modelled exceptions that are not simply called after their code: (code on the wire, name).
-    pub(crate) renamed: &'static [(&'static str, &'static str)],
-    /// Members of outputs that hold an instant, in PascalCase.
-    pub(crate) timestamps: &'static [&'static str],
-    /// Members whose value is an item or a key of the user's: never looked into.
-    pub(crate) opaque: &'static [&'static str],
-    /// Members of requests that hold text in which users may write JSON.
-    pub(crate) json_text: &'static [&'static str],
-    /// Whether the members of the API begin with a lower-case letter, unlike the parameters of a Task.
-    pub(crate) lower_camel: bool,
-}
-
-/// The service registered as `name`.
-pub(crate) fn registered(name: &str) -> Option<&'static ServiceNames> {
-    SERVICES.iter().copied().find(|s| s.registry == name)
-}
-
-/// The service of `aws-sdk:<name>:…`.
-pub(crate) fn sdk_resource(name: &str) -> Option<&'static ServiceNames> {
-    SERVICES.iter().copied().find(|s| s.sdk_resource == name)
-}
-
-/// The service that an endpoint setting means by `name`.
-pub(crate) fn setting(name: &str) -> Option<&'static ServiceNames> {
-    SERVICES
-        .iter()
-        .copied()
-        .find(|s| s.registry == name || s.sdk_resource == name || s.aliases.contains(&name))
 }
 
 impl ServiceNames {
-    /// What the exception with this error code is called in the SDKs; `None` where the model has none.
+    /// What the exception with this error code is called in the first SDK; `None` where the model has none.
     pub(crate) fn exception(&self, code: &str) -> Option<String> {
-        if let Some((_, name)) = self.renamed.iter().find(|(wire, _)| *wire == code) {
-            return Some((*name).to_owned());
-        }
-        if !self.modelled.contains(&code) {
-            return None;
-        }
-        Some(if code.ends_with("Exception") { code.to_owned() } else { format!("{code}Exception") })
+        let model = stepwell_models::service(self.sdk_resource)?;
+        let shape = model.exception(renamed(code))?;
+        Some(if shape.ends_with("Exception") { shape.to_owned() } else { format!("{shape}Exception") })
     }
 }
 
-/// All services, in the order in which messages list them.
-pub(crate) static SERVICES: [&ServiceNames; 6] = [&LAMBDA, &DYNAMODB, &SQS, &SNS, &EVENTS, &STATES];
+/// The exception that SQS's older protocol had another code for.
+fn renamed(code: &str) -> &str {
+    match code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code) {
+        "NonExistentQueue" => "QueueDoesNotExist",
+        "QueueAlreadyExists" => "QueueNameExists",
+        code => code,
+    }
+}
+
+/// The name in the registry of the service of `aws-sdk:<name>:…`; `None` where there is no such service.
+pub(crate) fn sdk_resource(name: &str) -> Option<&'static str> {
+    let found = OPTIMIZED.iter().find(|s| s.sdk_resource == name).map(|s| s.registry);
+    let found = found.or_else(|| (name == LOGS.1).then_some(LOGS.0));
+    found.or_else(|| services().iter().find(|(known, _)| *known == name).map(|(known, _)| *known))
+}
+
+/// The API of the service with this name in the registry.
+pub(crate) fn model(registry: &str) -> Option<Arc<Model>> {
+    stepwell_models::service(resource_of(registry))
+}
+
+/// The name in `aws-sdk:<name>:<api>` of the service with this name in the registry.
+fn resource_of(registry: &str) -> &str {
+    let found = OPTIMIZED.iter().find(|s| s.registry == registry).map(|s| s.sdk_resource);
+    found.unwrap_or(if registry == LOGS.0 { LOGS.1 } else { registry })
+}
+
+/// The name in the registry of the service that an endpoint setting means by `name`: `states`, `sfn`,
+/// `stepfunctions`, `secretsmanager`, `secrets-manager` …
+pub(crate) fn setting(name: &str) -> Option<&'static str> {
+    let name: String =
+        name.trim().chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    if name == "stepfunctions" {
+        return Some(STATES.registry);
+    }
+    let found = OPTIMIZED.iter().find(|s| s.registry == name).map(|s| s.registry);
+    let found = found.or_else(|| (name == LOGS.0).then_some(LOGS.0));
+    found.or_else(|| sdk_resource(&name))
+}
+
+/// What stands after `AWS_ENDPOINT_URL_` for the service with this name in the registry.
+pub(crate) fn endpoint_variable(registry: &str) -> String {
+    let id = services().iter().find(|(name, _)| *name == resource_of(registry)).map_or("", |(_, id)| id);
+    id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+/// All names in the registry, in alphabetical order of the resources.
+pub(crate) fn registry_names() -> impl Iterator<Item = &'static str> {
+    services().iter().filter_map(|(name, _)| sdk_resource(name))
+}
+
+/// CloudWatch Logs: its name in the registry and in `aws-sdk:<name>:<api>`.
+const LOGS: (&str, &str) = ("logs", "cloudwatchlogs");
+
+/// The services with an optimized integration that calls an API.
+static OPTIMIZED: [&ServiceNames; 6] = [&LAMBDA, &DYNAMODB, &SQS, &SNS, &EVENTS, &STATES];
 
 pub(crate) static LAMBDA: ServiceNames = ServiceNames {
     registry: "lambda",
     sdk_resource: "lambda",
-    aliases: &[],
-    endpoint_variable: "LAMBDA",
     prefix: "Lambda",
     service: "AWSLambda",
     base_exception: "AWSLambdaException",
-    sdk: "Lambda",
-    sdk_attempt_count: false,
-    modelled: &[
-        "CodeSigningConfigNotFoundException",
-        "CodeStorageExceededException",
-        "CodeVerificationFailedException",
-        "EC2AccessDeniedException",
-        "EC2ThrottledException",
-        "EC2UnexpectedException",
-        "EFSIOException",
-        "EFSMountConnectivityException",
-        "EFSMountFailureException",
-        "EFSMountTimeoutException",
-        "ENILimitReachedException",
-        "InvalidCodeSignatureException",
-        "InvalidParameterValueException",
-        "InvalidRequestContentException",
-        "InvalidRuntimeException",
-        "InvalidSecurityGroupIDException",
-        "InvalidSubnetIDException",
-        "InvalidZipFileException",
-        "KMSAccessDeniedException",
-        "KMSDisabledException",
-        "KMSInvalidStateException",
-        "KMSNotFoundException",
-        "PolicyLengthExceededException",
-        "PreconditionFailedException",
-        "ProvisionedConcurrencyConfigNotFoundException",
-        "RecursiveInvocationException",
-        "RequestTooLargeException",
-        "ResourceConflictException",
-        "ResourceInUseException",
-        "ResourceNotFoundException",
-        "ResourceNotReadyException",
-        "ServiceException",
-        "SnapStartException",
-        "SnapStartNotReadyException",
-        "SnapStartTimeoutException",
-        "SubnetIPAddressLimitReachedException",
-        "TooManyRequestsException",
-        "UnsupportedMediaTypeException",
-    ],
-    renamed: &[],
-    timestamps: &["StartingPositionTimestamp"],
-    opaque: &["Variables", "Tags"],
-    json_text: &["Payload"],
-    lower_camel: false,
 };
 
 pub(crate) static DYNAMODB: ServiceNames = ServiceNames {
     registry: "dynamodb",
     sdk_resource: "dynamodb",
-    aliases: &[],
-    endpoint_variable: "DYNAMODB",
     prefix: "DynamoDB",
     service: "AmazonDynamoDBv2",
     base_exception: "AmazonDynamoDBException",
-    sdk: "DynamoDb",
-    sdk_attempt_count: false,
-    modelled: &[
-        "BackupInUseException",
-        "BackupNotFoundException",
-        "ConditionalCheckFailedException",
-        "ContinuousBackupsUnavailableException",
-        "DuplicateItemException",
-        "ExportConflictException",
-        "ExportNotFoundException",
-        "GlobalTableAlreadyExistsException",
-        "GlobalTableNotFoundException",
-        "IdempotentParameterMismatchException",
-        "ImportConflictException",
-        "ImportNotFoundException",
-        "IndexNotFoundException",
-        "InternalServerError",
-        "InvalidExportTimeException",
-        "InvalidRestoreTimeException",
-        "ItemCollectionSizeLimitExceededException",
-        "LimitExceededException",
-        "PointInTimeRecoveryUnavailableException",
-        "PolicyNotFoundException",
-        "ProvisionedThroughputExceededException",
-        "ReplicaAlreadyExistsException",
-        "ReplicaNotFoundException",
-        "ReplicatedWriteConflictException",
-        "RequestLimitExceeded",
-        "ResourceInUseException",
-        "ResourceNotFoundException",
-        "TableAlreadyExistsException",
-        "TableInUseException",
-        "TableNotFoundException",
-        "TransactionCanceledException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    ],
-    renamed: &[],
-    timestamps: &[
-        "ArchivalDateTime",
-        "BackupCreationDateTime",
-        "BackupExpiryDateTime",
-        "CreationDateTime",
-        "EarliestRestorableDateTime",
-        "EndTime",
-        "ExportFromTime",
-        "ExportTime",
-        "ExportToTime",
-        "InaccessibleEncryptionDateTime",
-        "LastDecreaseDateTime",
-        "LastIncreaseDateTime",
-        "LastUpdateDateTime",
-        "LastUpdateToPayPerRequestDateTime",
-        "LatestRestorableDateTime",
-        "ReplicaInaccessibleDateTime",
-        "RestoreDateTime",
-        "StartTime",
-        "TableCreationDateTime",
-    ],
-    opaque: &[
-        "Attributes",
-        "Item",
-        "Items",
-        "Key",
-        "Keys",
-        "LastEvaluatedKey",
-        "ItemCollectionKey",
-        "Responses",
-        "UnprocessedItems",
-        "UnprocessedKeys",
-    ],
-    json_text: &[],
-    lower_camel: false,
 };
 
 pub(crate) static SQS: ServiceNames = ServiceNames {
     registry: "sqs",
     sdk_resource: "sqs",
-    aliases: &[],
-    endpoint_variable: "SQS",
     prefix: "SQS",
     service: "AmazonSQS",
     base_exception: "AmazonSQSException",
-    sdk: "Sqs",
-    sdk_attempt_count: false,
-    modelled: &[
-        "BatchEntryIdsNotDistinct",
-        "BatchRequestTooLong",
-        "EmptyBatchRequest",
-        "InvalidAddress",
-        "InvalidAttributeName",
-        "InvalidAttributeValue",
-        "InvalidBatchEntryId",
-        "InvalidIdFormat",
-        "InvalidMessageContents",
-        "InvalidSecurity",
-        "KmsAccessDenied",
-        "KmsDisabled",
-        "KmsInvalidKeyUsage",
-        "KmsInvalidState",
-        "KmsNotFound",
-        "KmsOptInRequired",
-        "KmsThrottled",
-        "MessageNotInflight",
-        "OverLimit",
-        "PurgeQueueInProgress",
-        "QueueDeletedRecently",
-        "QueueDoesNotExist",
-        "QueueNameExists",
-        "ReceiptHandleIsInvalid",
-        "RequestThrottled",
-        "ResourceNotFoundException",
-        "TooManyEntriesInBatchRequest",
-        "UnsupportedOperation",
-    ],
-    // Codes of the older query protocol, which the service still reports in `x-amzn-query-error`.
-    renamed: &[
-        ("AWS.SimpleQueueService.BatchEntryIdsNotDistinct", "BatchEntryIdsNotDistinctException"),
-        ("AWS.SimpleQueueService.BatchRequestTooLong", "BatchRequestTooLongException"),
-        ("AWS.SimpleQueueService.EmptyBatchRequest", "EmptyBatchRequestException"),
-        ("AWS.SimpleQueueService.InvalidBatchEntryId", "InvalidBatchEntryIdException"),
-        ("AWS.SimpleQueueService.MessageNotInflight", "MessageNotInflightException"),
-        ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExistException"),
-        ("AWS.SimpleQueueService.PurgeQueueInProgress", "PurgeQueueInProgressException"),
-        ("AWS.SimpleQueueService.QueueDeletedRecently", "QueueDeletedRecentlyException"),
-        ("AWS.SimpleQueueService.TooManyEntriesInBatchRequest", "TooManyEntriesInBatchRequestException"),
-        ("AWS.SimpleQueueService.UnsupportedOperation", "UnsupportedOperationException"),
-        ("QueueAlreadyExists", "QueueNameExistsException"),
-    ],
-    timestamps: &[],
-    opaque: &["Attributes", "MessageAttributes"],
-    json_text: &["MessageBody"],
-    lower_camel: false,
 };
 
 pub(crate) static SNS: ServiceNames = ServiceNames {
     registry: "sns",
     sdk_resource: "sns",
-    aliases: &[],
-    endpoint_variable: "SNS",
     prefix: "SNS",
     service: "AmazonSNS",
     base_exception: "AmazonSNSException",
-    sdk: "Sns",
-    sdk_attempt_count: false,
-    modelled: &[
-        "AuthorizationError",
-        "BatchEntryIdsNotDistinct",
-        "BatchRequestTooLong",
-        "ConcurrentAccess",
-        "EmptyBatchRequest",
-        "EndpointDisabled",
-        "FilterPolicyLimitExceeded",
-        "InternalError",
-        "InvalidBatchEntryId",
-        "InvalidParameter",
-        "InvalidSecurity",
-        "InvalidState",
-        "KMSAccessDenied",
-        "KMSDisabled",
-        "KMSInvalidState",
-        "KMSNotFound",
-        "KMSOptInRequired",
-        "KMSThrottling",
-        "NotFound",
-        "OptedOut",
-        "PlatformApplicationDisabled",
-        "ReplayLimitExceeded",
-        "ResourceNotFound",
-        "StaleTag",
-        "SubscriptionLimitExceeded",
-        "TagLimitExceeded",
-        "TagPolicy",
-        "Throttled",
-        "TooManyEntriesInBatchRequest",
-        "TopicLimitExceeded",
-        "UserError",
-        "ValidationException",
-        "VerificationException",
-    ],
-    renamed: &[("ParameterValueInvalid", "InvalidParameterValueException")],
-    timestamps: &["CreatedAt"],
-    opaque: &["Attributes", "MessageAttributes"],
-    json_text: &["Message"],
-    lower_camel: false,
 };
 
 pub(crate) static EVENTS: ServiceNames = ServiceNames {
     registry: "events",
     sdk_resource: "eventbridge",
-    aliases: &[],
-    endpoint_variable: "EVENTBRIDGE",
     prefix: "EventBridge",
     service: "AmazonEventBridge",
     base_exception: "AmazonEventBridgeException",
-    sdk: "EventBridge",
-    sdk_attempt_count: false,
-    modelled: &[
-        "ConcurrentModificationException",
-        "IllegalStatusException",
-        "InternalException",
-        "InvalidEventPatternException",
-        "InvalidStateException",
-        "LimitExceededException",
-        "ManagedRuleException",
-        "OperationDisabledException",
-        "PolicyLengthExceededException",
-        "ResourceAlreadyExistsException",
-        "ResourceNotFoundException",
-    ],
-    renamed: &[],
-    timestamps: &[
-        "CreationTime",
-        "EventEndTime",
-        "EventLastReplayedTime",
-        "EventStartTime",
-        "ExpirationTime",
-        "LastAuthorizedTime",
-        "LastModifiedTime",
-        "ReplayEndTime",
-        "ReplayStartTime",
-    ],
-    opaque: &[],
-    json_text: &["Detail", "EventPattern", "Input"],
-    lower_camel: false,
 };
 
 pub(crate) static STATES: ServiceNames = ServiceNames {
     registry: "states",
     sdk_resource: "sfn",
-    aliases: &["stepfunctions"],
-    endpoint_variable: "SFN",
     prefix: "StepFunctions",
     service: "AWSStepFunctions",
     base_exception: "AWSStepFunctionsException",
-    sdk: "Sfn",
-    sdk_attempt_count: true,
-    modelled: &[
-        "ActivityAlreadyExists",
-        "ActivityDoesNotExist",
-        "ActivityLimitExceeded",
-        "ActivityWorkerLimitExceeded",
-        "ConflictException",
-        "ExecutionAlreadyExists",
-        "ExecutionDoesNotExist",
-        "ExecutionLimitExceeded",
-        "ExecutionNotRedrivable",
-        "InvalidArn",
-        "InvalidDefinition",
-        "InvalidEncryptionConfiguration",
-        "InvalidExecutionInput",
-        "InvalidLoggingConfiguration",
-        "InvalidName",
-        "InvalidOutput",
-        "InvalidToken",
-        "InvalidTracingConfiguration",
-        "KmsAccessDeniedException",
-        "KmsInvalidStateException",
-        "KmsThrottlingException",
-        "MissingRequiredParameter",
-        "ResourceNotFound",
-        "ServiceQuotaExceededException",
-        "StateMachineAlreadyExists",
-        "StateMachineDeleting",
-        "StateMachineDoesNotExist",
-        "StateMachineLimitExceeded",
-        "StateMachineTypeNotSupported",
-        "TaskDoesNotExist",
-        "TaskTimedOut",
-        "TooManyTags",
-        "ValidationException",
-    ],
-    renamed: &[],
-    timestamps: &["CreationDate", "RedriveDate", "StartDate", "StopDate", "Timestamp", "UpdateDate"],
-    opaque: &["AssignedVariables", "VariableReferences"],
-    json_text: &["Definition", "Input", "Output"],
-    lower_camel: true,
 };
 
 #[cfg(test)]
 mod tests {
-    use super::{DYNAMODB, SERVICES, SNS, SQS, STATES, registered, sdk_resource, setting};
+    use super::*;
 
     #[test]
     fn exceptions_end_with_exception() {
@@ -432,6 +153,7 @@ mod tests {
             (&SNS, "ParameterValueInvalid", Some("InvalidParameterValueException")),
             (&SQS, "QueueDoesNotExist", Some("QueueDoesNotExistException")),
             (&SQS, "AWS.SimpleQueueService.NonExistentQueue", Some("QueueDoesNotExistException")),
+            (&SQS, "QueueAlreadyExists", Some("QueueNameExistsException")),
             (&SQS, "MissingParameter", None),
         ];
         for (service, code, expected) in cases {
@@ -441,13 +163,27 @@ mod tests {
 
     #[test]
     fn every_service_is_found_by_each_of_its_names() {
-        for service in SERVICES {
-            assert!(std::ptr::eq(registered(service.registry).expect("registered"), service));
-            assert!(std::ptr::eq(sdk_resource(service.sdk_resource).expect("sdk"), service));
-            assert!(std::ptr::eq(setting(service.registry).expect("setting"), service));
+        for service in OPTIMIZED {
+            assert_eq!(sdk_resource(service.sdk_resource), Some(service.registry));
+            assert_eq!(setting(service.registry), Some(service.registry));
+            assert!(model(service.registry).is_some());
         }
-        assert!(setting("stepfunctions").is_some_and(|s| s.registry == "states"));
-        assert!(setting("eventbridge").is_some_and(|s| s.registry == "events"));
-        assert!(setting("s3").is_none());
+        for (name, registry) in [
+            ("stepfunctions", Some("states")),
+            ("eventbridge", Some("events")),
+            ("s3", Some("s3")),
+            ("cloudwatchlogs", Some("logs")),
+            ("logs", Some("logs")),
+            ("secrets-manager", Some("secretsmanager")),
+            ("Secrets Manager", Some("secretsmanager")),
+            ("nothing", None),
+        ] {
+            assert_eq!(setting(name), registry, "{name}");
+        }
+        for (registry, variable) in
+            [("events", "EVENTBRIDGE"), ("states", "SFN"), ("secretsmanager", "SECRETS_MANAGER")]
+        {
+            assert_eq!(endpoint_variable(registry), variable);
+        }
     }
 }

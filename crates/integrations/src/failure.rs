@@ -4,6 +4,7 @@
 //! What a Lambda function's own error becomes is in `services/lambda.rs`.
 
 use stepwell_aws::Fault;
+use stepwell_models::{Service as Model, class_name, exception_name};
 use uuid::Uuid;
 
 use crate::catalog::ServiceNames;
@@ -11,6 +12,9 @@ use crate::task::TaskOutcome;
 
 /// Code of a [`Fault`] that no service gave: the request did not reach it, or its answer did not come back whole.
 pub(crate) const CLIENT_FAILURE: &str = "SdkClientException";
+
+/// Services whose causes end with the attempt count, as their recordings do.
+const COUNTS_ATTEMPTS: &[&str] = &["SFN"];
 
 /// Longest cause in characters; what a service or a function says beyond is cut.
 /// Source: the API model's `SensitiveCause`.
@@ -52,20 +56,23 @@ impl Failure {
     }
 
     /// A refused call of an `aws-sdk` integration: `DynamoDb.ResourceNotFoundException` with the second SDK's text.
-    pub(crate) fn sdk(names: &ServiceNames, fault: &Fault) -> Failure {
+    pub(crate) fn sdk(model: &Model, fault: &Fault) -> Failure {
+        let prefix = class_name(&model.id);
         if fault.code == CLIENT_FAILURE {
-            return Failure::new(format!("{}.{CLIENT_FAILURE}", names.sdk), &fault.message);
+            return Failure::new(format!("{prefix}.{CLIENT_FAILURE}"), &fault.message);
         }
-        let exception = names.exception(&fault.code).unwrap_or_else(|| format!("{}Exception", names.sdk));
-        let attempts = if names.sdk_attempt_count { " (SDK Attempt Count: 1)" } else { "" };
+        let exception =
+            model.exception(&fault.code).map_or_else(|| format!("{prefix}Exception"), exception_name);
+        let extended = fault.headers.iter().find(|(name, _)| name == "x-amz-id-2");
+        let extended = extended.map(|(_, id)| format!(", Extended Request ID: {id}")).unwrap_or_default();
+        let attempts = if COUNTS_ATTEMPTS.contains(&&*model.id) { " (SDK Attempt Count: 1)" } else { "" };
         let cause = format!(
-            "{} (Service: {}, Status Code: {}, Request ID: {}){attempts}",
+            "{} (Service: {prefix}, Status Code: {}, Request ID: {}{extended}){attempts}",
             fault.message,
-            names.sdk,
             fault.status,
             request_id(fault)
         );
-        Failure { error: format!("{}.{exception}", names.sdk), cause }
+        Failure { error: format!("{prefix}.{exception}"), cause }
     }
 
     pub(crate) fn into_outcome(mut self) -> TaskOutcome {
@@ -100,14 +107,20 @@ fn request_id(fault: &Fault) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{DYNAMODB, LAMBDA, SQS, STATES};
+    use crate::catalog::{DYNAMODB, LAMBDA, SQS};
 
     fn fault(code: &str, message: &str, status: u16) -> Fault {
         Fault { request_id: Some("r-1".into()), ..Fault::new(code, message).with_status(status) }
     }
 
+    fn model(name: &str) -> std::sync::Arc<Model> {
+        stepwell_models::service(name).expect(name)
+    }
+
     #[test]
     fn names_and_causes_are_those_of_aws() {
+        let mut s3_fault = fault("NoSuchKey", "The specified key does not exist.", 404);
+        s3_fault.headers.push(("x-amz-id-2".into(), "e-1".into()));
         let cases = [
             (
                 Failure::optimized(
@@ -140,22 +153,28 @@ mod tests {
             ),
             (
                 Failure::sdk(
-                    &DYNAMODB,
+                    &model("dynamodb"),
                     &fault("ResourceNotFoundException", "Requested resource not found", 400),
                 ),
                 "DynamoDb.ResourceNotFoundException",
                 "Requested resource not found (Service: DynamoDb, Status Code: 400, Request ID: r-1)",
             ),
             (
-                Failure::sdk(&DYNAMODB, &fault("ValidationException", "bad", 400)),
+                Failure::sdk(&model("dynamodb"), &fault("ValidationException", "bad", 400)),
                 "DynamoDb.DynamoDbException",
                 "bad (Service: DynamoDb, Status Code: 400, Request ID: r-1)",
             ),
             (
-                Failure::sdk(&STATES, &fault("InvalidToken", "Invalid Token: 'Invalid token'", 400)),
+                Failure::sdk(&model("sfn"), &fault("InvalidToken", "Invalid Token: 'Invalid token'", 400)),
                 "Sfn.InvalidTokenException",
                 "Invalid Token: 'Invalid token' (Service: Sfn, Status Code: 400, Request ID: r-1) \
                  (SDK Attempt Count: 1)",
+            ),
+            (
+                Failure::sdk(&model("s3"), &s3_fault),
+                "S3.NoSuchKeyException",
+                "The specified key does not exist. (Service: S3, Status Code: 404, Request ID: r-1, \
+                 Extended Request ID: e-1)",
             ),
         ];
         for (failure, error, cause) in cases {

@@ -96,9 +96,10 @@ impl Integrations {
                 services::lambda::call_function(&*self.required("lambda", request).await?, request).await?
             }
             Some(Target::Sdk { service, api }) => {
-                let names = service;
-                let service = self.required(names.registry, request).await?;
-                services::aws_sdk::call(&*service, names, api, request).await?
+                let model = catalog::model(service)
+                    .ok_or_else(|| Failure::runtime(format!("There is no AWS service '{service}'")))?;
+                let service = self.required(service, request).await?;
+                services::aws_sdk::call(&*service, &model, api, request).await?
             }
             Some(Target::Optimized(api)) => match sync_pattern(&request.resource) {
                 Some(pattern) => self.job(api, request, pattern).await?,
@@ -156,7 +157,7 @@ impl Integrations {
     async fn required(&self, name: &str, request: &TaskRequest) -> Result<Arc<dyn Service>, Failure> {
         let service = if name == STATES.registry { self.states().await } else { self.service(name) };
         service.ok_or_else(|| {
-            let variable = catalog::registered(name).map_or("", |s| s.endpoint_variable);
+            let variable = catalog::endpoint_variable(name);
             Failure::runtime(format!(
                 "The resource '{}' needs the service '{name}', which is neither embedded nor configured: start the \
                  server with --endpoint {name}=URL, --endpoint {name}=aws or AWS_ENDPOINT_URL_{variable} set",
@@ -243,7 +244,11 @@ enum Target<'a> {
     /// A function named by its own ARN.
     Function,
     /// An API of an `aws-sdk` integration.
-    Sdk { service: &'static catalog::ServiceNames, api: &'a str },
+    Sdk {
+        /// Its name in the registry.
+        service: &'static str,
+        api: &'a str,
+    },
     /// An API of an optimized integration.
     Optimized(&'static Api),
 }

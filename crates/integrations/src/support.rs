@@ -2,8 +2,8 @@
 
 use stepwell_asl::program::{IntegrationPattern, Resource, ResourceKind};
 
-use crate::catalog;
 use crate::parameters::{apis, optimized};
+use crate::services::aws_sdk::capitalized;
 
 /// What AWS has for every `aws-sdk` integration.
 const SDK_PATTERNS: &[IntegrationPattern] =
@@ -33,11 +33,7 @@ fn reason(kind: &ResourceKind) -> Option<String> {
         ResourceKind::Activity => Some("activities are not called, their workers poll".to_owned()),
         ResourceKind::Service { resource_type, api, pattern, .. } => {
             match resource_type.strip_prefix("aws-sdk:") {
-                Some(service) if catalog::sdk_resource(service).is_none() => {
-                    let names: Vec<_> = catalog::SERVICES.iter().map(|s| s.sdk_resource).collect();
-                    Some(format!("the AWS SDK integrations it has are {}", names.join(", ")))
-                }
-                Some(_) => missing_pattern(*pattern, SDK_PATTERNS),
+                Some(service) => sdk_reason(service, api).or_else(|| missing_pattern(*pattern, SDK_PATTERNS)),
                 None => match optimized(resource_type, api) {
                     Some(api) => missing_pattern(*pattern, api.patterns),
                     None => {
@@ -51,6 +47,25 @@ fn reason(kind: &ResourceKind) -> Option<String> {
             }
         }
     }
+}
+
+/// What AWS's API models do not have cannot be called.
+fn sdk_reason(service: &str, api: &str) -> Option<String> {
+    let Some(model) = stepwell_models::service(service) else {
+        return Some(format!(
+            "there is no AWS service '{service}'; services are named as in the SDK for Java"
+        ));
+    };
+    let Some(operation) = model.operations.get(&capitalized(api)) else {
+        return Some(format!("{} has no API '{api}'", model.id));
+    };
+    let streams = |of: &stepwell_models::Reference| {
+        let members = model.shape(of).members.iter();
+        members.into_iter().any(|(_, of)| model.shape(of).event_stream)
+    };
+    let is_stream =
+        operation.input.as_ref().is_some_and(streams) || operation.output.as_ref().is_some_and(streams);
+    is_stream.then(|| format!("'{api}' of {} is a stream of events", model.id))
 }
 
 /// `existing` are the patterns that AWS has for the API; all of them are served.
@@ -93,10 +108,10 @@ mod tests {
             ),
             (service("http", "invoke", RequestResponse), None),
             (service("http", "invoke", WaitForTaskToken), Some("no pattern .waitForTaskToken, on AWS")),
-            (
-                service("aws-sdk:s3", "getObject", RequestResponse),
-                Some("AWS SDK integrations it has are lambda,"),
-            ),
+            (service("aws-sdk:s3", "getObject", RequestResponse), None),
+            (service("aws-sdk:s4", "getObject", RequestResponse), Some("no AWS service 's4'")),
+            (service("aws-sdk:s3", "getObjects", RequestResponse), Some("S3 has no API 'getObjects'")),
+            (service("aws-sdk:s3", "selectObjectContent", RequestResponse), Some("a stream of events")),
             (service("states", "startExecution", Sync), None),
             (service("states", "startExecution", Sync2), None),
             (service("dynamodb", "getItem", Sync), Some("no pattern .sync, on AWS")),

@@ -14,6 +14,6 @@ mod time;
 pub use encode::{EncodeError, Outgoing, percent_encoded};
 pub use names::{class_name, exception_name};
 pub use service::{
-    Global, Location, Operation, Protocol, Reference, Service, Shape, ShapeType, service, service_names,
+    Global, Location, Operation, Protocol, Reference, Service, Shape, ShapeType, service, services,
 };
 pub use time::{TimestampFormat, epoch_seconds};

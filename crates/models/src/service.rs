@@ -114,6 +114,8 @@ pub struct Reference {
     pub(crate) attribute: bool,
     pub(crate) idempotency_token: bool,
     pub(crate) json_value: bool,
+    /// Whether the member is a blob that may be too long to hold.
+    pub streaming: bool,
     pub(crate) namespace: Option<Namespace>,
 }
 
@@ -139,6 +141,8 @@ struct ReferenceFacts {
     it: bool,
     #[serde(default)]
     j: bool,
+    #[serde(default)]
+    st: bool,
     ns: Option<Namespace>,
 }
 
@@ -156,6 +160,7 @@ impl From<ReferenceForm> for Reference {
                 attribute: facts.a,
                 idempotency_token: facts.it,
                 json_value: facts.j,
+                streaming: facts.st,
                 namespace: facts.ns,
             },
         }
@@ -229,6 +234,9 @@ pub struct Shape {
     pub min: Option<f64>,
     /// Largest number, or length.
     pub max: Option<f64>,
+    /// Whether it is a blob that may be too long to hold.
+    #[serde(rename = "st", default)]
+    pub streaming: bool,
     /// Whether it is a stream of events, which has no form as JSON.
     #[serde(rename = "es", default)]
     pub event_stream: bool,
@@ -289,6 +297,14 @@ pub(crate) mod indexed {
     }
 }
 
+impl Shape {
+    /// The member that is the whole body, where there is one.
+    #[must_use]
+    pub fn payload(&self) -> Option<&str> {
+        self.payload.as_deref()
+    }
+}
+
 impl Service {
     /// The name that requests are signed for.
     #[must_use]
@@ -313,6 +329,7 @@ impl Service {
             values: Vec::new(),
             min: None,
             max: None,
+            streaming: false,
             event_stream: false,
             exception: None,
             namespace: None,
@@ -335,19 +352,20 @@ impl Service {
     }
 }
 
-/// The names of all services, as in `aws-sdk:<name>:<api>`, in alphabetical order.
+/// All services: the name in `aws-sdk:<name>:<api>` and AWS's `serviceId`, in alphabetical order of the names.
 #[must_use]
-pub fn service_names() -> &'static [&'static str] {
-    static NAMES: OnceLock<Vec<&'static str>> = OnceLock::new();
-    NAMES.get_or_init(|| {
-        let names = archive().map(|archive| {
-            let names = archive.file_names().filter_map(Result::ok);
-            names.filter_map(|name| Some(name.strip_suffix(".json")?.to_owned())).collect()
-        });
-        let mut names: Vec<String> = names.unwrap_or_default();
-        names.sort_unstable();
+pub fn services() -> &'static [(&'static str, &'static str)] {
+    static SERVICES: OnceLock<Vec<(&'static str, &'static str)>> = OnceLock::new();
+    SERVICES.get_or_init(|| {
+        let mut text = String::new();
+        if let Some(mut archive) = archive()
+            && let Ok(mut file) = archive.by_name("services.tsv")
+        {
+            // A test reads it: the archive is a part of this crate.
+            let _ = file.read_to_string(&mut text);
+        }
         // Once for the whole process.
-        names.into_iter().map(|name| &*name.leak()).collect()
+        text.leak().lines().filter_map(|line| line.split_once('\t')).collect()
     })
 }
 
@@ -376,9 +394,10 @@ mod tests {
 
     #[test]
     fn every_service_reads_and_every_reference_leads_somewhere() {
-        assert!(service_names().len() > 400, "{}", service_names().len());
-        for name in service_names() {
+        assert!(services().len() > 400, "{}", services().len());
+        for (name, id) in services() {
             let service = service(name).expect(name);
+            assert_eq!(service.id, *id);
             let operations = service.operations.values();
             let of_operations = operations.flat_map(|o| o.input.iter().chain(&o.output));
             let of_shapes = service.shapes.values().flat_map(|shape| {

@@ -1,15 +1,19 @@
 //! [`HttpService`]: a [`Service`] that forwards each call, signed, to an endpoint elsewhere.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+    UriPathNormalizationMode, sign,
+};
 use aws_sigv4::sign::v4;
 use http::{Request, Uri};
 use http_body_util::Full;
 use stepwell_aws::{Account, BoxFuture, Call, Fault, Reply, Service};
+use stepwell_models::{EncodeError, Outgoing, Service as Model};
 
 use super::http_client::{HttpClient, client_failure};
-use super::protocol::{self, Outgoing, Protocol};
 use super::{Credentials, Endpoint, EndpointError, unknown_service};
 use crate::catalog;
 
@@ -20,8 +24,10 @@ const INVOKE_TIMEOUT: Duration = Duration::from_secs(15 * 60 + 30);
 /// A client of one service. Requests are signed with Signature Version 4 and never repeated.
 pub struct HttpService {
     name: &'static str,
-    protocol: Protocol,
+    model: Arc<Model>,
     base: Uri,
+    /// Whether the base is AWS's own.
+    is_aws: bool,
     region: String,
     credentials: Option<Credentials>,
     client: HttpClient,
@@ -29,8 +35,8 @@ pub struct HttpService {
 }
 
 impl HttpService {
-    /// A client of `service` (`dynamodb`, `sqs` …) at `endpoint`. An endpoint of one's own is also called without
-    /// credentials, with made-up ones: DynamoDB Local and its like want a signature and do not check it.
+    /// A client of `service` (`dynamodb`, `sqs`, `secretsmanager` …) at `endpoint`. An endpoint of one's own is also
+    /// called without credentials, with made-up ones: DynamoDB Local and its like want a signature and do not check it.
     /// Connects to nothing yet. [`Endpoint::Embedded`] is taken as AWS's own.
     ///
     /// Errors: an unknown service, or [`EndpointError::Client`].
@@ -40,19 +46,37 @@ impl HttpService {
         account: &Account,
         credentials: Option<Credentials>,
     ) -> Result<HttpService, EndpointError> {
-        let names = catalog::registered(service).ok_or_else(|| unknown_service(service))?;
-        let (base, credentials) = match endpoint {
-            Endpoint::Url(url) => (url.clone(), credentials.or_else(|| Some(made_up()))),
-            Endpoint::Aws | Endpoint::Embedded => (aws_url(names.registry, account)?, credentials),
+        HttpService::with_client(service, endpoint, account, credentials, HttpClient::new()?)
+    }
+
+    pub(super) fn with_client(
+        service: &str,
+        endpoint: &Endpoint,
+        account: &Account,
+        credentials: Option<Credentials>,
+        client: HttpClient,
+    ) -> Result<HttpService, EndpointError> {
+        let name = catalog::setting(service).ok_or_else(|| unknown_service(service))?;
+        let model = catalog::model(name).ok_or_else(|| unknown_service(service))?;
+        let mut region = account.region.clone();
+        let (base, credentials, is_aws) = match endpoint {
+            Endpoint::Url(url) => (url.clone(), credentials.or_else(|| Some(made_up())), false),
+            Endpoint::Aws | Endpoint::Embedded => {
+                let host = aws_host(&model, account, &mut region);
+                let url = format!("https://{host}");
+                let base = url.parse().map_err(|_| EndpointError::BadUrl { service: name, url })?;
+                (base, credentials, true)
+            }
         };
         Ok(HttpService {
-            name: names.registry,
-            protocol: Protocol::of(names.registry),
+            name,
+            model,
             base,
-            region: account.region.clone(),
+            is_aws,
+            region,
             credentials,
-            client: HttpClient::new()?,
-            answer_timeout: if names.registry == "lambda" { INVOKE_TIMEOUT } else { ANSWER_TIMEOUT },
+            client,
+            answer_timeout: if name == "lambda" { INVOKE_TIMEOUT } else { ANSWER_TIMEOUT },
         })
     }
 
@@ -64,23 +88,52 @@ impl HttpService {
     }
 
     async fn forward(&self, call: Call) -> Result<Reply, Fault> {
-        let outgoing = protocol::encode(&self.protocol, self.name, &call)?;
-        let request = self.signed(outgoing)?;
+        let outgoing = self.model.encode(&call).map_err(|error| match error {
+            EncodeError::UnknownOperation { .. } => Fault::unknown_operation(self.name, &call.operation),
+            EncodeError::Label(_) | EncodeError::EventStream(_) => self.cannot(&error),
+        })?;
+        let unsigned = self.model.operations.get(&call.operation).is_some_and(|o| o.unsigned);
+        let request = self.request(outgoing, unsigned)?;
         let answer = self.client.send(request, self.answer_timeout).await?;
-        protocol::decode(&self.protocol, &call.operation, answer)
+        let reply = self.model.decode(&call.operation, answer.status, &answer.headers, &answer.body);
+        reply.map_err(|fault| Fault { namespace: namespace(self.name), ..fault })
     }
 
-    fn signed(&self, outgoing: Outgoing) -> Result<Request<Full<bytes::Bytes>>, Fault> {
-        let cannot = |what: &dyn std::fmt::Display| {
-            client_failure(format!("Unable to build the HTTP request to {}: {what}", self.name))
-        };
+    fn cannot(&self, what: &dyn std::fmt::Display) -> Fault {
+        client_failure(format!("Unable to build the HTTP request to {}: {what}", self.name))
+    }
+
+    fn request(&self, outgoing: Outgoing, unsigned: bool) -> Result<Request<Full<bytes::Bytes>>, Fault> {
+        let host = self.base.authority().map_or_else(String::new, ToString::to_string);
+        // An endpoint of one's own has one name.
+        let prefix = outgoing.host_prefix.as_deref().filter(|_| self.is_aws).unwrap_or_default();
+        let host = format!("{prefix}{host}");
+        let base = format!("{}://{host}{}", self.base.scheme_str().unwrap_or("https"), self.base.path());
+        let url = format!("{}{}", base.trim_end_matches('/'), outgoing.path_and_query);
+        let mut headers = outgoing.headers;
+        headers.push(("host".into(), host));
+        if !unsigned {
+            let signed = self.signature(&outgoing.method, &url, &headers, &outgoing.body)?;
+            headers.extend(signed);
+        }
+        let mut request = Request::builder().method(outgoing.method.as_str()).uri(&url);
+        for (name, value) in &headers {
+            request = request.header(name, value);
+        }
+        request.body(Full::new(outgoing.body)).map_err(|e| self.cannot(&e))
+    }
+
+    /// The headers that carry the signature.
+    fn signature(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+    ) -> Result<Vec<(String, String)>, Fault> {
         let credentials = self.credentials.as_ref().ok_or_else(|| {
             client_failure("Unable to load AWS credentials from the environment or a profile")
         })?;
-        let url = self.url(&outgoing.path_and_query);
-        let mut headers = outgoing.headers;
-        headers.push(("host", self.base.authority().map_or_else(String::new, ToString::to_string)));
-
         let identity = aws_credential_types::Credentials::new(
             &credentials.access_key_id,
             &credentials.secret_access_key,
@@ -89,37 +142,27 @@ impl HttpService {
             "stepwell",
         )
         .into();
+        let mut settings = SigningSettings::default();
+        if self.name == "s3" {
+            // Keys of objects are not paths: they are encoded once and never normalized.
+            settings.percent_encoding_mode = PercentEncodingMode::Single;
+            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        }
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name(self.name)
+            .name(self.model.signing_name())
             .time(SystemTime::now())
-            .settings(SigningSettings::default())
+            .settings(settings)
             .build()
-            .map_err(|e| cannot(&e))?
+            .map_err(|e| self.cannot(&e))?
             .into();
-        let signable = SignableRequest::new(
-            "POST",
-            &url,
-            headers.iter().map(|(name, value)| (*name, value.as_str())),
-            SignableBody::Bytes(&outgoing.body),
-        )
-        .map_err(|e| cannot(&e))?;
-        let (instructions, _) = sign(signable, &parameters).map_err(|e| cannot(&e))?.into_parts();
-
-        let mut request = Request::post(&url);
-        for (name, value) in &headers {
-            request = request.header(*name, value);
-        }
-        for (name, value) in instructions.headers() {
-            request = request.header(name, value);
-        }
-        request.body(Full::new(outgoing.body)).map_err(|e| cannot(&e))
-    }
-
-    fn url(&self, path_and_query: &str) -> String {
-        let base = self.base.to_string();
-        format!("{}{path_and_query}", base.trim_end_matches('/'))
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))
+            .map_err(|e| self.cannot(&e))?;
+        let (instructions, _) = sign(signable, &parameters).map_err(|e| self.cannot(&e))?.into_parts();
+        Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 }
 
@@ -141,8 +184,21 @@ fn made_up() -> Credentials {
     }
 }
 
-fn aws_url(service: &'static str, account: &Account) -> Result<Uri, EndpointError> {
+/// The service's host on AWS; `region` becomes the one that requests are signed for.
+fn aws_host(model: &Model, account: &Account, region: &mut String) -> String {
+    if let (Some(global), "aws") = (&model.global, &*account.partition) {
+        region.clone_from(&global.1);
+        return global.0.clone();
+    }
     let suffix = if account.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let url = format!("https://{service}.{}.{suffix}", account.region);
-    url.parse().map_err(|_| EndpointError::BadUrl { service, url })
+    format!("{}.{region}.{suffix}", model.endpoint)
+}
+
+/// Namespace of error types, for clients that an answer is passed on to.
+fn namespace(service: &str) -> Option<&'static str> {
+    match service {
+        "dynamodb" => Some("com.amazonaws.dynamodb.v20120810"),
+        "sqs" => Some("com.amazonaws.sqs"),
+        _ => None,
+    }
 }

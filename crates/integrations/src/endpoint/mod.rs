@@ -1,13 +1,12 @@
 //! Services outside of this process: where each one is, and the client that speaks to it.
 //!
-//! A service is embedded unless a setting (`dynamodb=http://127.0.0.1:8000`, `dynamodb=aws`) or the SDKs' own variable
+//! Any service of AWS can be named, and `*` stands for all that are not embedded. One that can be embedded is so unless a setting (`dynamodb=http://127.0.0.1:8000`, `dynamodb=aws`) or the SDKs' own variable
 //! for that service (`AWS_ENDPOINT_URL_DYNAMODB`) says otherwise. The general `AWS_ENDPOINT_URL` never counts: it is
 //! how clients find Stepwell, and a server that honoured it would call itself.
 
 mod credentials;
 pub(crate) mod http_client;
 mod http_service;
-mod protocol;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -16,11 +15,11 @@ use std::sync::Arc;
 use http::Uri;
 use stepwell_aws::{Account, Service};
 
-use crate::catalog::{self, SERVICES, ServiceNames};
+use crate::catalog;
 
 pub use credentials::Credentials;
+use http_client::HttpClient;
 pub use http_service::HttpService;
-pub(crate) use protocol::percent_encoded;
 
 /// Where a service is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +39,17 @@ pub enum EndpointError {
     #[error("endpoint setting '{0}' must be SERVICE=URL, SERVICE=aws or SERVICE=embedded")]
     Malformed(String),
     /// No service of that name.
-    #[error("endpoint setting for the unknown service '{name}'; services are {known}")]
+    #[error(
+        "endpoint setting for the unknown service '{name}'; services are named as in aws-sdk:<service>:<api> (s3, \
+         secretsmanager, sfn ...), or * for all that are not embedded"
+    )]
     UnknownService {
         /// As given.
         name: String,
-        /// All names, separated by commas.
-        known: String,
     },
+    /// `*=embedded`.
+    #[error("endpoint setting '{0}': only some services can be embedded")]
+    AllEmbedded(String),
     /// Not an absolute `http` or `https` URL.
     #[error("endpoint of {service}: '{url}' is no http or https URL with a host")]
     BadUrl {
@@ -72,7 +75,12 @@ pub enum EndpointError {
 #[derive(Debug, Clone, Default)]
 pub struct Endpoints {
     set: BTreeMap<&'static str, Endpoint>,
+    /// Of all services that were not set and are not embedded.
+    others: Option<Endpoint>,
 }
+
+/// Names of the services that can be embedded; `*` leaves them alone.
+const EMBEDDED: &[&str] = &["dynamodb", "lambda", "logs", "sqs", "states"];
 
 impl Endpoints {
     /// Reads `settings` (each `SERVICE=URL`, `SERVICE=aws` or `SERVICE=embedded`) and, for the services without one,
@@ -87,14 +95,13 @@ impl Endpoints {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Endpoints, EndpointError> {
         let mut endpoints = Endpoints::default();
-        for service in SERVICES.iter().filter(|s| s.registry != "states") {
-            let Some(url) = variable(&format!("AWS_ENDPOINT_URL_{}", service.endpoint_variable)) else {
-                continue;
-            };
+        for service in catalog::registry_names().filter(|service| *service != "states") {
+            let name = format!("AWS_ENDPOINT_URL_{}", catalog::endpoint_variable(service));
+            let Some(url) = variable(&name) else { continue };
             match url_endpoint(service, &url, own) {
-                Ok(endpoint) => _ = endpoints.set.insert(service.registry, endpoint),
+                Ok(endpoint) => _ = endpoints.set.insert(service, endpoint),
                 Err(EndpointError::OwnAddress { .. }) => {
-                    tracing::info!(service = service.registry, %url, "endpoint variable leads to this server, ignored");
+                    tracing::info!(service, name, %url, "endpoint variable leads to this server, ignored");
                 }
                 Err(error) => return Err(error),
             }
@@ -128,9 +135,16 @@ impl Endpoints {
     ) -> Result<Vec<Arc<dyn Service>>, EndpointError> {
         let credentials = Credentials::from_env(variable);
         let mut clients: Vec<Arc<dyn Service>> = Vec::new();
-        for (service, endpoint) in &self.set {
+        let client = HttpClient::new()?;
+        let others = self.others.iter().flat_map(|endpoint| {
+            let left = catalog::registry_names().filter(|name| !EMBEDDED.contains(name));
+            left.filter(|name| !self.set.contains_key(name)).map(move |name| (name, endpoint))
+        });
+        for (service, endpoint) in self.set.iter().map(|(name, endpoint)| (*name, endpoint)).chain(others) {
             if *endpoint != Endpoint::Embedded {
-                clients.push(Arc::new(HttpService::new(service, endpoint, account, credentials.clone())?));
+                let service =
+                    HttpService::with_client(service, endpoint, account, credentials.clone(), client.clone());
+                clients.push(Arc::new(service?));
             }
         }
         Ok(clients)
@@ -139,28 +153,36 @@ impl Endpoints {
     fn apply(&mut self, setting: &str, own: Option<SocketAddr>) -> Result<(), EndpointError> {
         let (name, value) =
             setting.split_once('=').ok_or_else(|| EndpointError::Malformed(setting.to_owned()))?;
-        let service = catalog::setting(name.trim()).ok_or_else(|| unknown_service(name))?;
+        let all = name.trim() == "*";
+        let service = match all {
+            true => "*",
+            false => catalog::setting(name).ok_or_else(|| unknown_service(name))?,
+        };
         let endpoint = match value.trim() {
             "aws" => Endpoint::Aws,
+            "embedded" if all => return Err(EndpointError::AllEmbedded(setting.to_owned())),
             "embedded" => Endpoint::Embedded,
             url => url_endpoint(service, url, own)?,
         };
-        self.set.insert(service.registry, endpoint);
+        if all {
+            self.others = Some(endpoint);
+        } else {
+            self.set.insert(service, endpoint);
+        }
         Ok(())
     }
 }
 
 fn unknown_service(name: &str) -> EndpointError {
-    let known: Vec<_> = SERVICES.iter().map(|s| s.registry).collect();
-    EndpointError::UnknownService { name: name.to_owned(), known: known.join(", ") }
+    EndpointError::UnknownService { name: name.to_owned() }
 }
 
 fn url_endpoint(
-    service: &'static ServiceNames,
+    service: &'static str,
     url: &str,
     own: Option<SocketAddr>,
 ) -> Result<Endpoint, EndpointError> {
-    let bad = || EndpointError::BadUrl { service: service.registry, url: url.to_owned() };
+    let bad = || EndpointError::BadUrl { service, url: url.to_owned() };
     let uri: Uri = url.parse().map_err(|_| bad())?;
     let credentials_in_url = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
     let has_host = uri.host().is_some_and(|host| !host.is_empty());
@@ -168,7 +190,7 @@ fn url_endpoint(
         return Err(bad());
     }
     if own.is_some_and(|own| leads_to(&uri, own)) {
-        return Err(EndpointError::OwnAddress { service: service.registry, url: url.to_owned() });
+        return Err(EndpointError::OwnAddress { service, url: url.to_owned() });
     }
     Ok(Endpoint::Url(uri))
 }
@@ -245,10 +267,9 @@ mod tests {
     fn bad_settings_are_named() {
         let cases = [
             ("dynamodb", "must be SERVICE=URL"),
-            (
-                "s3=http://x:1",
-                "unknown service 's3'; services are lambda, dynamodb, sqs, sns, events, states",
-            ),
+            ("s4=http://x:1", "unknown service 's4'; services are named as in aws-sdk:<service>:<api>"),
+            ("*=embedded", "only some services can be embedded"),
+            ("*=nonsense", "is no http or https URL"),
             ("sqs=ftp://x", "'ftp://x' is no http or https URL"),
             ("sqs=localhost:9324", "is no http or https URL"),
             ("sqs=http://user:secret@x:1", "is no http or https URL with a host"),

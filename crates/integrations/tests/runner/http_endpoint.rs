@@ -81,7 +81,7 @@ async fn a_json_call_is_signed_and_its_answer_is_the_result() {
         assert!(head.contains(line), "{line} is not in {head}");
     }
     assert!(!head.contains("very secret"), "{head}");
-    assert_eq!(body, r#"{"Key":{"id":{"S":"1"}},"TableName":"t"}"#);
+    assert_eq!(body, r#"{"TableName":"t","Key":{"id":{"S":"1"}}}"#);
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn credentials_are_needed_by_aws_only() {
     let sent = server.requests.recv().await.expect("a request").to_ascii_lowercase();
     assert!(sent.contains("authorization: aws4-hmac-sha256 credential=stepwell/"), "{sent}");
 
-    let unknown = HttpService::new("s3", &Endpoint::Aws, &account, None).err();
+    let unknown = HttpService::new("s4", &Endpoint::Aws, &account, None).err();
     assert!(matches!(unknown, Some(EndpointError::UnknownService { .. })), "{unknown:?}");
 }
 
@@ -238,5 +238,5 @@ async fn settings_become_clients() {
     assert!(matches!(outcome, TaskOutcome::Succeeded(_)), "{outcome:?}");
     let sent = server.requests.recv().await.expect("a request");
     assert!(sent.starts_with("POST /base/ HTTP/1.1"), "{sent}");
-    assert!(sent.ends_with(r#"{"MessageBody":"{\"a\":[1.0]}","QueueUrl":"http://q"}"#), "{sent}");
+    assert!(sent.ends_with(r#"{"QueueUrl":"http://q","MessageBody":"{\"a\":[1.0]}"}"#), "{sent}");
 }

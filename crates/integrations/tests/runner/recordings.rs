@@ -123,7 +123,7 @@ async fn outcomes_are_those_recorded() {
 }
 
 fn service_of(resource: &str) -> &'static str {
-    let names = ["lambda", "dynamodb", "sqs", "sns", "events", "states"];
+    let names = ["lambda", "dynamodb", "s3", "sqs", "sns", "events", "states"];
     if resource.contains(":sfn:") || resource.contains(":states:::states:") {
         return "states";
     }
@@ -156,6 +156,11 @@ fn success(recorded: &Recorded) -> Reply {
         return states_reply(reply, members);
     }
     members.retain(|name, _| !name.starts_with("Sdk"));
+    if service_of(&recorded.resource) == "s3"
+        && let Some(Json::String(body)) = members.shift_remove("Body")
+    {
+        reply.body = Some(body.into());
+    }
     reply.output = Json::Object(members);
     reply
 }
@@ -192,10 +197,19 @@ fn failure(recorded: &Recorded) -> Result<Reply, Fault> {
     let code = member("Error Code").unwrap_or_else(|| {
         // The second SDK's causes show no code; these are the ones behind the recorded names.
         let error = recorded.reply["error"].as_str().expect("an error");
-        error.split_once('.').expect("a prefix").1.replace("InvalidTokenException", "InvalidToken")
+        let exception = error.split_once('.').expect("a prefix").1;
+        let short =
+            ["InvalidTokenException", "NoSuchKeyException", "NoSuchBucketException"].contains(&exception);
+        exception.strip_suffix("Exception").filter(|_| short).unwrap_or(exception).to_owned()
     });
     let status = member("Status Code").expect("a status").parse().expect("a number");
-    Err(Fault { request_id: Some(REQUEST_ID.into()), ..Fault::new(code, message).with_status(status) })
+    let extended = member("Extended Request ID").map(|id| ("x-amz-id-2".to_owned(), id));
+    let headers = extended.into_iter().collect();
+    Err(Fault {
+        request_id: Some(REQUEST_ID.into()),
+        headers,
+        ..Fault::new(code, message).with_status(status)
+    })
 }
 
 fn compare_output(recorded: &Recorded, payload: &Payload) {

@@ -35,16 +35,16 @@ impl Service {
         reply.status = status.as_u16();
         reply.headers = member_headers(headers);
         reply.request_id = request_id;
-        let Some(operation) = self.operations.get(operation) else { return Ok(reply) };
-        let Some(output) = &operation.output else { return Ok(reply) };
+        let Some(described) = self.operations.get(operation) else { return Ok(reply) };
+        let Some(output) = &described.output else { return Ok(reply) };
         let shape = self.shape(output);
         let mut members = Map::new();
         if matches!(self.protocol, Protocol::RestJson | Protocol::RestXml) {
             self.members_of_head(shape, status, headers, &mut members);
         }
-        let read = Read { service: self, operation, shape };
+        let read = Read { service: self, operation: described, shape };
         let unreadable = || {
-            let text = format!("Unable to read the HTTP response: {}", excerpt(body));
+            let text = format!("Unable to read the HTTP response to {operation}: {}", excerpt(body));
             Fault::new(UNREADABLE, text).with_status(502)
         };
         match read.body(body, &mut members).ok_or_else(unreadable)? {

@@ -1,8 +1,7 @@
 //! Documents as forms: `a=1&b[c]=2`, with the four ways of writing arrays.
 
 use stepwell_asl::value::Value;
-
-use crate::endpoint::percent_encoded;
+use stepwell_models::percent_encoded;
 
 /// `RequestEncodingOptions.ArrayFormat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
