@@ -1,7 +1,6 @@
 //! What AWS's own model of a service says about its requests, and the check of a request against it.
 //!
-//! Owns the table of facts ([`table`]), made from the model by `cargo run -p xtask -- api-model`, a table of what other
-//! services answer, made by `answers.py`, and the validator ([`validate`]) with AWS's texts. No operation has hand-written checks of members: an action sees only input that
+//! Owns the table of facts ([`table`]), made from the model by `cargo run -p xtask -- api-model`, and the validator ([`validate`]) with AWS's texts. No operation has hand-written checks of members: an action sees only input that
 //! satisfies its model.
 
 pub mod table;
@@ -19,16 +18,6 @@ pub fn step_functions() -> &'static Model {
     static MODEL: OnceLock<Model> = OnceLock::new();
     MODEL.get_or_init(|| {
         Model::parse(include_str!("stepfunctions.tsv"))
-            .expect("the checked-in table is well formed; a test reads it")
-    })
-}
-
-/// The shapes of the answers of other services, read once: operations are called `lambda.Invoke`, `s3.GetObject` …
-#[must_use]
-pub fn answers() -> &'static Model {
-    static MODEL: OnceLock<Model> = OnceLock::new();
-    MODEL.get_or_init(|| {
-        Model::parse(include_str!("answers.tsv"))
             .expect("the checked-in table is well formed; a test reads it")
     })
 }

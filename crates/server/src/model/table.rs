@@ -282,16 +282,6 @@ mod tests {
     }
 
     #[test]
-    fn the_answers_of_other_services_read() {
-        let model = super::super::answers();
-        for operation in
-            ["lambda.Invoke", "dynamodb.GetItem", "sqs.SendMessage", "sns.Publish", "events.PutEvents"]
-        {
-            assert!(model.operation(operation).is_some_and(|o| o.output.is_some()), "{operation}");
-        }
-    }
-
-    #[test]
     fn a_broken_table_names_its_line() {
         for (text, expected) in [
             ("wrong\tName", "unknown kind of fact wrong"),

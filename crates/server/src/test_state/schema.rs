@@ -1,14 +1,17 @@
-//! Whether a mocked result has the shape of the API's answer, as far as we know that API.
+//! Whether a mocked result has the shape of the API's answer.
 //!
 //! Step Functions writes member names with a capital first letter, timestamps and blobs as text. Members that the API
-//! does not know pass. What a service answers is known from its model; results of services that are not in
-//! [`crate::model::answers`] are taken as they are.
+//! does not know pass.
+
+use std::sync::Arc;
 
 use stepwell_asl::program::{IntegrationPattern, ResourceKind};
 use stepwell_asl::value::Value;
+use stepwell_models::{Reference, Service, Shape, ShapeType};
 
-use crate::model;
-use crate::model::table::{Bounds, Model, ShapeId, ShapeKind};
+/// Largest values that AWS checks with where recordings show that it does not use the service's latest model: service,
+/// shape, value.
+const RECORDED_MAX: &[(&str, &str, f64)] = &[("Lambda", "MemorySize", 10_240.0)];
 
 /// What is wrong with a mocked result, in AWS's words; the first finding only. `mode` is `STRICT`, `PRESENT` or
 /// `NONE`.
@@ -16,29 +19,30 @@ pub(super) fn problem(resource: &ResourceKind, result: &Value, mode: &str) -> Op
     if mode == "NONE" {
         return None;
     }
-    let (model, shape) = answer_of(resource)?;
-    Check { model, requires: mode == "STRICT" }.value(shape, "", result)
+    let (service, operation) = answered_by(resource)?;
+    let output = service.operations.get(&operation)?.output.as_ref()?;
+    let ResourceKind::Service { resource_type, .. } = resource else { return None };
+    let as_json = (&**resource_type == "lambda").then_some("Payload");
+    Check { service: &service, requires: mode == "STRICT", as_json }.value(output, "", result)
 }
 
-/// The model of the answer of the API that a task calls.
-fn answer_of(resource: &ResourceKind) -> Option<(&'static Model, ShapeId)> {
+/// The API whose answer ends a task.
+fn answered_by(resource: &ResourceKind) -> Option<(Arc<Service>, String)> {
     let ResourceKind::Service { resource_type, api, pattern, .. } = resource else { return None };
-    let service = resource_type.strip_prefix("aws-sdk:").unwrap_or(resource_type);
-    let operation = match (service, &**api, pattern) {
+    let name = match resource_type.strip_prefix("aws-sdk:").unwrap_or(resource_type) {
+        "states" => "sfn",
+        "events" => "eventbridge",
+        other => other,
+    };
+    let operation = match (name, &**api, pattern) {
         // What ends such a task is the answer of the call that polls.
-        ("states" | "sfn", "startExecution", IntegrationPattern::Sync | IntegrationPattern::Sync2) => {
+        ("sfn", "startExecution", IntegrationPattern::Sync | IntegrationPattern::Sync2) => {
             "DescribeExecution".to_owned()
         }
         (_, _, IntegrationPattern::RequestResponse) => capitalized(api),
         _ => return None,
     };
-    let (model, prefix) = match service {
-        "states" | "sfn" => (model::step_functions(), String::new()),
-        "eventbridge" => (model::answers(), "events.".into()),
-        other => (model::answers(), format!("{other}.")),
-    };
-    let output = model.operation(&format!("{prefix}{operation}"))?.output?;
-    Some((model, output))
+    Some((stepwell_models::service(name)?, operation))
 }
 
 fn capitalized(name: &str) -> String {
@@ -49,73 +53,86 @@ fn capitalized(name: &str) -> String {
     name
 }
 
-struct Check {
-    model: &'static Model,
+struct Check<'a> {
+    service: &'a Service,
     /// Whether required members must be there.
     requires: bool,
+    /// The member that the optimized integration gives as JSON and not as the text that it is at the service.
+    as_json: Option<&'static str>,
 }
 
-impl Check {
-    fn value(&self, id: ShapeId, field: &str, value: &Value) -> Option<String> {
+impl Check<'_> {
+    fn value(&self, of: &Reference, field: &str, value: &Value) -> Option<String> {
         let must_be = |what: &str| Some(format!("Field '{field}' must be {what}"));
-        match (&self.model.shape(id).kind, value) {
+        let shape = self.service.shape(of);
+        match (shape.kind, value) {
             (_, Value::Null) => None,
-            (ShapeKind::Structure(members), Value::Object(given)) => {
-                for member in members {
-                    let name = capitalized(&member.name);
-                    match given.get(&name) {
-                        None if member.required && self.requires => {
-                            return Some(format!("Required field '{name}' is missing"));
-                        }
-                        None => {}
-                        Some(value) => {
-                            let problem = self.value(member.shape, &name, value);
-                            if problem.is_some() {
-                                return problem;
-                            }
-                        }
-                    }
-                }
-                None
+            (ShapeType::Structure, Value::Object(_)) => self.structure(shape, value),
+            (ShapeType::Map, Value::Object(given)) => {
+                let of = shape.value.as_ref()?;
+                given.iter().find_map(|(key, value)| self.value(of, key, value))
             }
-            (ShapeKind::Map { value: of }, Value::Object(given)) => {
-                given.iter().find_map(|(key, value)| self.value(*of, key, value))
+            (ShapeType::Structure | ShapeType::Map, _) => must_be("an object"),
+            (ShapeType::List, Value::Array(items)) => {
+                let of = shape.element.as_ref()?;
+                let problem = items.iter().find_map(|item| self.value(of, field, item));
+                problem.or_else(|| length(field, items.len(), shape))
             }
-            (ShapeKind::Structure(_) | ShapeKind::Map { .. }, _) => must_be("an object"),
-            (ShapeKind::List { member, size }, Value::Array(items)) => {
-                let problem = items.iter().find_map(|item| self.value(*member, field, item));
-                problem.or_else(|| length(field, items.len(), *size))
-            }
-            (ShapeKind::List { .. }, _) => must_be("an array"),
-            (ShapeKind::Text(facts), Value::String(text)) => {
-                if !facts.values.is_empty() && !facts.values.iter().any(|known| **known == **text) {
+            (ShapeType::List, _) => must_be("an array"),
+            (ShapeType::String | ShapeType::Character, Value::String(text)) => {
+                if !shape.values.is_empty() && !shape.values.iter().any(|known| **known == **text) {
                     return Some(format!("Field '{field}' is not an expected value"));
                 }
-                let characters = if facts.in_bytes { text.len() } else { text.encode_utf16().count() };
-                length(field, characters, facts.length)
+                length(field, text.encode_utf16().count(), shape)
             }
-            (ShapeKind::Blob { size }, Value::String(text)) => length(field, text.len(), *size),
-            (ShapeKind::Timestamp, Value::String(_)) => None,
-            (ShapeKind::Text(_) | ShapeKind::Blob { .. } | ShapeKind::Timestamp, _) => must_be("a string"),
-            (ShapeKind::Integer { range, .. } | ShapeKind::Float { range }, Value::Number(number)) => {
+            (ShapeType::Blob, Value::String(text)) => length(field, text.len(), shape),
+            (ShapeType::Timestamp, Value::String(_)) => None,
+            (ShapeType::String | ShapeType::Character | ShapeType::Blob | ShapeType::Timestamp, _) => {
+                must_be("a string")
+            }
+            (
+                ShapeType::Integer | ShapeType::Long | ShapeType::Float | ShapeType::Double,
+                Value::Number(number),
+            ) => {
                 let number = number.as_f64();
-                if range.min.is_some_and(|min| number < min as f64) {
+                if shape.min.is_some_and(|min| number < min) {
                     return Some(format!("Field '{field}' is less than the minimum value"));
                 }
-                let over = range.max.is_some_and(|max| number > max as f64);
+                let recorded =
+                    RECORDED_MAX.iter().find(|(id, shape, _)| *id == self.service.id && *shape == of.shape);
+                let max = recorded.map(|(_, _, max)| *max).or(shape.max);
+                let over = max.is_some_and(|max| number > max);
                 over.then(|| format!("Field '{field}' exceeds the maximum value"))
             }
-            (ShapeKind::Integer { .. } | ShapeKind::Float { .. }, _) => must_be("a number"),
-            (ShapeKind::Boolean, Value::Bool(_)) => None,
-            (ShapeKind::Boolean, _) => must_be("a boolean"),
+            (ShapeType::Integer | ShapeType::Long | ShapeType::Float | ShapeType::Double, _) => {
+                must_be("a number")
+            }
+            (ShapeType::Boolean, Value::Bool(_)) => None,
+            (ShapeType::Boolean, _) => must_be("a boolean"),
         }
+    }
+
+    fn structure(&self, shape: &Shape, value: &Value) -> Option<String> {
+        let given = value.as_object()?;
+        shape.members.iter().find_map(|(member, of)| {
+            let name = capitalized(member);
+            match given.get(&name) {
+                Some(_) if self.as_json == Some(&*name) => None,
+                Some(value) => self.value(of, &name, value),
+                None if self.requires && shape.required.iter().any(|required| required == member) => {
+                    Some(format!("Required field '{name}' is missing"))
+                }
+                None => None,
+            }
+        })
     }
 }
 
-fn length(field: &str, length: usize, size: Bounds) -> Option<String> {
-    let length = i64::try_from(length).unwrap_or(i64::MAX);
-    if size.min.is_some_and(|min| length < min) {
+fn length(field: &str, length: usize, shape: &Shape) -> Option<String> {
+    #[allow(clippy::cast_precision_loss)] // Lengths are below 2^52.
+    let length = length as f64;
+    if shape.min.is_some_and(|min| length < min) {
         return Some(format!("Field '{field}' is smaller than the minimum length"));
     }
-    size.max.is_some_and(|max| length > max).then(|| format!("Field '{field}' exceeds the maximum length"))
+    shape.max.is_some_and(|max| length > max).then(|| format!("Field '{field}' exceeds the maximum length"))
 }
