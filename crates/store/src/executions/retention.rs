@@ -177,6 +177,8 @@ mod tests {
 
     use stepwell_interpreter::{ExecutionInfo, ExecutionStatus};
 
+    use stepwell_interpreter::ExecutionKind;
+
     use super::super::Outcome;
     use super::*;
     use crate::kv::Store;
@@ -192,6 +194,7 @@ mod tests {
                 region: "us-east-1".into(),
                 start_ms: 5,
                 timeout_s: None,
+                kind: ExecutionKind::Standard,
                 child_of: None,
             }),
             revision: 7,
