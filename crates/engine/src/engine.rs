@@ -28,8 +28,8 @@ use crate::figures::{EngineFigures, ShardFigures};
 use crate::machines::{MachineRevision, Machines};
 use crate::retention::Retention;
 use crate::shard::{
-    ExpressKeys, Message, Shard, StartRequest, StopRequest, Surroundings, SyncRequest, TokenAction,
-    TokenRequest,
+    ExpressIds, ExpressKeys, Message, Shard, StartRequest, StopRequest, Surroundings, SyncRequest,
+    TokenAction, TokenRequest,
 };
 
 /// Requests that may wait for one shard; more are refused (back-pressure).
@@ -244,6 +244,7 @@ struct Inner {
     throttled: Counter,
     /// Dropped to end the thread that removes what closed long ago.
     retention: Mutex<Option<(mpsc::SyncSender<()>, JoinHandle<()>)>>,
+    express_ids: ExpressIds,
     stopping: AtomicBool,
 }
 
@@ -344,6 +345,7 @@ impl Engine {
                 threads: Mutex::default(),
                 throttled: Counter::default(),
                 retention: Mutex::default(),
+                express_ids: ExpressIds::new(entropy()),
                 stopping: AtomicBool::new(false),
             }),
         };
@@ -456,7 +458,7 @@ impl Engine {
         let resource = match kind {
             ExecutionKind::Standard => format!("execution:{}:{name}", revision.name),
             ExecutionKind::Express | ExecutionKind::SyncExpress => {
-                format!("express:{}:{name}:{}", revision.name, uuid::Uuid::new_v4())
+                format!("express:{}:{name}:{}", revision.name, self.inner.express_ids.next())
             }
         };
         ExecutionInfo {

@@ -31,7 +31,7 @@ use crate::figures::ShardFigures;
 use crate::machines::{MachineRevision, Machines};
 use crate::retention::Removal;
 
-pub(crate) use express::{ExpressKeys, SyncRequest};
+pub(crate) use express::{ExpressIds, ExpressKeys, SyncRequest};
 
 /// Messages that one round handles at the most before what happened so far is handed to the store.
 const ROUND_MESSAGES_MAX: usize = 256;

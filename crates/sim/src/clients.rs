@@ -1,6 +1,6 @@
 //! Those who call the API, and what they were promised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use stepwell_asl::payload::Payload;
 use stepwell_engine::activities::{ActivityError, ActivityTask};
 use stepwell_engine::machines::MachineRevision;
 use stepwell_engine::{
-    Engine, StartExecution, StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError,
+    Engine, StartExecution, StartExecutionError, StartedExecution, StopExecutionError, SyncExecution,
+    TaskTokenError,
 };
 use tokio::runtime::Runtime;
 
@@ -35,6 +36,10 @@ pub enum Answer {
         /// The answer.
         result: Result<StartedExecution, StartExecutionError>,
     },
+    /// Of StartExecution of an Express machine.
+    ExpressStarted(Result<StartedExecution, StartExecutionError>),
+    /// Of StartSyncExecution.
+    SyncEnded(Result<SyncExecution, StartExecutionError>),
     /// Of StopExecution.
     Stopped {
         /// What was asked for.
@@ -78,6 +83,57 @@ impl Answers {
     }
 }
 
+/// The name of every execution whose end is waited for.
+pub const SYNC_NAME: &str = "waited";
+
+/// The name of the Express execution with this ARN, where it is one.
+#[must_use]
+pub fn express_name(execution_arn: &str) -> Option<&str> {
+    let mut parts = execution_arn.split(':').skip(5);
+    (parts.next() == Some("express")).then(|| parts.nth(1)).flatten()
+}
+
+/// Asks for a start of an Express machine; all have one name.
+pub fn start_express(
+    runtime: &Runtime,
+    engine: &Engine,
+    answers: &Answers,
+    revision: Arc<MachineRevision>,
+    input: &'static str,
+) {
+    let (engine, answers) = (engine.clone(), answers.clone());
+    runtime.spawn(async move {
+        let started = engine.start_execution(request(revision, "x".into(), input)).await;
+        answers.push(Answer::ExpressStarted(started));
+    });
+}
+
+/// Asks for an Express execution and waits for its end.
+pub fn start_sync(
+    runtime: &Runtime,
+    engine: &Engine,
+    answers: &Answers,
+    revision: Arc<MachineRevision>,
+    input: &'static str,
+) {
+    let (engine, answers) = (engine.clone(), answers.clone());
+    runtime.spawn(async move {
+        let ended = engine.start_sync_execution(request(revision, SYNC_NAME.into(), input)).await;
+        answers.push(Answer::SyncEnded(ended));
+    });
+}
+
+fn request(revision: Arc<MachineRevision>, name: String, input: &str) -> StartExecution {
+    StartExecution {
+        revision,
+        name: Some(name),
+        input: Payload::parse(input).expect("inputs are JSON"),
+        trace_header: None,
+        state_machine_alias_arn: None,
+        state_machine_version_arn: None,
+    }
+}
+
 /// Asks for a start.
 pub fn start(
     runtime: &Runtime,
@@ -90,16 +146,7 @@ pub fn start(
     let (engine, answers) = (engine.clone(), answers.clone());
     let arn = engine.account().arn("states", &format!("execution:{}:{name}", revision.name)).into();
     runtime.spawn(async move {
-        let input_payload = Payload::parse(input).expect("inputs are JSON");
-        let request = StartExecution {
-            revision,
-            name: Some(name),
-            input: input_payload,
-            trace_header: None,
-            state_machine_alias_arn: None,
-            state_machine_version_arn: None,
-        };
-        let result = engine.start_execution(request).await;
+        let result = engine.start_execution(request(revision, name, input)).await;
         answers.push(Answer::Started { arn, input, result });
     });
 }
@@ -148,6 +195,8 @@ pub fn poll(runtime: &Runtime, engine: &Engine, answers: &Answers, activity: usi
 pub struct Promises {
     /// Acknowledged starts: input and start.
     pub starts: BTreeMap<Arc<str>, (&'static str, i64)>,
+    /// Acknowledged starts of Express executions.
+    pub express: BTreeSet<Arc<str>>,
     /// Acknowledged stops.
     pub stops: BTreeMap<Arc<str>, i64>,
     /// Tokens whose task's end was acknowledged.

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use stepwell_asl::MachineType;
 use stepwell_aws::Account;
 use stepwell_engine::machines::{Configurations, MachineUpdate, Machines, NewMachine};
 use stepwell_engine::simulation::{self, SteppedRetention, SteppedShard};
@@ -13,7 +14,8 @@ use stepwell_store::{Executions, Store, Writer};
 use tokio::runtime::Runtime;
 
 use crate::disk::SimulatedDisk;
-use crate::machines::ACTIVITIES;
+use crate::ends::Ends;
+use crate::machines::{ACTIVITIES, EXPRESS};
 use crate::random::Random;
 
 /// The simulated clock. Clones are the same one.
@@ -74,6 +76,7 @@ impl House {
         let (store, writer) = Store::stepped(Box::new(disk.clone()));
         let machines = Machines::open(&store, Account::default());
         let machines = Arc::new(machines.map_err(|e| format!("the machines cannot be read: {e}"))?);
+        machines.log_to(Arc::new(Ends::open(&store).map_err(|e| format!("the ends cannot be read: {e}"))?));
         let executions =
             Executions::open(&store).map_err(|e| format!("the executions cannot be read: {e}"))?;
         let options = EngineOptions {
@@ -112,20 +115,34 @@ pub fn furnish(disk: &SimulatedDisk, definitions: &[String]) -> Vec<Arc<str>> {
         activities.create(name, "{}", Vec::new(), 1).expect("the activity is created");
     }
     let create = |(index, definition): (usize, &String)| {
-        let configurations =
-            Configurations { logging: "{}".into(), tracing: "{}".into(), encryption: "{}".into() };
-        let new = NewMachine {
-            name: format!("m{index}"),
-            definition: definition.clone(),
-            role_arn: "arn:aws:iam::000000000000:role/r".into(),
-            machine_type: stepwell_asl::MachineType::Standard,
-            configurations,
-            tags: Vec::new(),
-            publish: None,
-        };
-        machines.create(new, 1).unwrap_or_else(|e| panic!("{definition}: {e}")).arn
+        create(&machines, MachineType::Standard, format!("m{index}"), definition)
     };
     definitions.iter().enumerate().map(create).collect()
+}
+
+/// Creates the Express machines of a run. Gives their ARNs.
+pub fn furnish_express(disk: &SimulatedDisk) -> Vec<Arc<str>> {
+    let store = Store::on(Box::new(disk.clone())).expect("a thread can be made");
+    let machines = Machines::open(&store, Account::default()).expect("the machines open");
+    let create = |(index, definition): (usize, &&str)| {
+        create(&machines, MachineType::Express, format!("x{index}"), definition)
+    };
+    EXPRESS.iter().enumerate().map(create).collect()
+}
+
+fn create(machines: &Machines, machine_type: MachineType, name: String, definition: &str) -> Arc<str> {
+    let configurations =
+        Configurations { logging: "{}".into(), tracing: "{}".into(), encryption: "{}".into() };
+    let new = NewMachine {
+        name,
+        definition: definition.to_owned(),
+        role_arn: "arn:aws:iam::000000000000:role/r".into(),
+        machine_type,
+        configurations,
+        tags: Vec::new(),
+        publish: None,
+    };
+    machines.create(new, 1).unwrap_or_else(|e| panic!("{definition}: {e}")).arn
 }
 
 /// Gives a machine another definition, between two lives.

@@ -11,6 +11,7 @@
 mod checks;
 pub mod clients;
 pub mod disk;
+pub mod ends;
 pub mod facts;
 pub mod house;
 pub mod log;
@@ -53,6 +54,10 @@ pub struct Ran {
     pub events: u64,
     /// Starts that were acknowledged, the same one twice included.
     pub started: usize,
+    /// Starts of Express executions that were acknowledged.
+    pub started_express: usize,
+    /// Express executions whose end somebody waited for.
+    pub ended_sync: usize,
     /// Stops that were acknowledged.
     pub stopped: usize,
     /// Ends by task token that were acknowledged.

@@ -55,9 +55,38 @@ const PICKED: &[&str] = &[
                 "Ask":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","End":true}}},
             "Catch":[{"ErrorEquals":["States.ALL"],"Next":"After"}],"Next":"After"},
         "After":{"Type":"Wait","Seconds":500,"End":true}}}"#,
+    // A Map Run of Express executions.
+    r#"{"StartAt":"Items","States":{"Items":{"Type":"Pass","Result":{"list":[1,2,3]},"Next":"All"},
+        "All":{"Type":"Map","ItemsPath":"$.list","MaxConcurrency":2,"ToleratedFailureCount":1,
+            "ItemProcessor":{"ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"EXPRESS"},"StartAt":"Ask","States":{
+                "Ask":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","Next":"Rest"},
+                "Rest":{"Type":"Wait","Seconds":20,"Next":"Again"},
+                "Again":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","End":true}}},
+            "Catch":[{"ErrorEquals":["States.ALL"],"Next":"After"}],"Next":"After"},
+        "After":{"Type":"Wait","Seconds":50,"End":true}}}"#,
     // Waits until a time of its input.
     r#"{"StartAt":"W","States":{"W":{"Type":"Wait","SecondsPath":"$.n","Next":"T"},
         "T":{"Type":"Wait","Timestamp":"2001-09-09T02:00:00Z","End":true}}}"#,
+];
+
+/// Machines that can be Express ones.
+pub const EXPRESS: &[&str] = &[
+    // Needs nobody.
+    r#"{"StartAt":"P","States":{"P":{"Type":"Pass","Result":{"x":1},"ResultPath":"$.r","End":true}}}"#,
+    // Calls, waits, calls again, and catches what fails.
+    r#"{"StartAt":"Ask","States":{
+        "Ask":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f",
+            "Retry":[{"ErrorEquals":["States.ALL"],"MaxAttempts":1}],
+            "Catch":[{"ErrorEquals":["States.ALL"],"Next":"Rest"}],"Next":"Rest"},
+        "Rest":{"Type":"Wait","Seconds":20,"Next":"Again"},
+        "Again":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","TimeoutSeconds":40,"End":true}}}"#,
+    // Calls side by side; one failure cancels the others.
+    r#"{"StartAt":"All","TimeoutSeconds":100,"States":{"All":{"Type":"Parallel","End":true,"Branches":[
+        {"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","End":true}}},
+        {"StartAt":"B","States":{"B":{"Type":"Wait","Seconds":2,"Next":"C"},
+            "C":{"Type":"Task","Resource":"arn:aws:lambda:us-east-1:000000000000:function:f","End":true}}}]}}}"#,
+    // Is over in five minutes, whatever it waits for.
+    r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":3600,"End":true}}}"#,
 ];
 
 /// Runs in circles until its history is full; slow, so rarely picked.
@@ -297,6 +326,9 @@ mod tests {
     fn every_machine_is_valid() {
         for text in all_picked().iter().chain(&[CIRCLES]) {
             compile_as(text, MachineType::Standard).expect("a picked machine compiles");
+        }
+        for text in EXPRESS {
+            compile_as(text, MachineType::Express).expect("an Express machine compiles");
         }
         let mut random = Random::new(1);
         for _ in 0..2000 {

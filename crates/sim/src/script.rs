@@ -8,6 +8,7 @@ use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{IntegrationPattern, ResourceKind};
 use stepwell_aws::BoxFuture;
 use stepwell_integrations::{Progress, TaskOutcome, TaskRequest, TaskRunner};
+use stepwell_interpreter::ExecutionKind;
 use tokio::sync::oneshot;
 
 use crate::facts::{Attempt, Facts};
@@ -102,6 +103,14 @@ impl State {
         let attempt = attempt(id).ok_or_else(|| format!("the attempt id {id} cannot be read"))?;
         if attempt.0 != request.execution_arn {
             return Err(format!("attempt {id} is called for {}", request.execution_arn));
+        }
+        if ExecutionKind::of_arn(&attempt.0).is_express() {
+            // What has no journal has no facts: it runs from its start in every life.
+            let is_new = matches!(request.progress, Progress::New);
+            return match is_new && self.called.insert(attempt) {
+                true => Ok(()),
+                false => Err(format!("attempt {id} is called twice in one life of the engine")),
+            };
         }
         if !self.facts.scheduled.contains(&attempt) {
             return Err(format!("attempt {id} is called before it is durable"));

@@ -64,6 +64,9 @@ impl Shadows {
     ) -> Result<Shadows, String> {
         let mut shadows = Shadows { shards, ..Shadows::default() };
         for key in keys {
+            if is_express(executions, *key)? {
+                continue;
+            }
             let mut batches = Vec::new();
             let replayed = executions.replay(*key, |number, records| {
                 batches.push((number, records));
@@ -90,6 +93,9 @@ impl Shadows {
         number: u32,
         now_ms: i64,
     ) -> Result<(), String> {
+        if is_express(executions, key)? {
+            return Ok(());
+        }
         let mut found = None;
         let replayed = executions.replay(key, |at, records| {
             if at == number {
@@ -191,6 +197,12 @@ impl Shadows {
         }
         Ok(self.by_key.get_mut(&key).expect("it was there or has been inserted"))
     }
+}
+
+/// Whether it is the Express child of a Map Run, whose journal holds its ends alone.
+fn is_express(executions: &Executions, key: ExecutionKey) -> Result<bool, String> {
+    let row = executions.row(key).map_err(|e| format!("{key:?} has a broken row: {e}"))?;
+    Ok(row.is_some_and(|row| row.info.kind.is_express()))
 }
 
 /// Whether the batch comes from a timer: what begins it happens for no other reason.

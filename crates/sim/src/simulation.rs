@@ -2,6 +2,7 @@
 //! is broken any more, every task answers, and every execution must end.
 
 mod answers;
+mod express;
 mod removal;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use stepwell_store::ExecutionKey;
 use crate::checks;
 use crate::clients::{self, Answers, Promises, Say};
 use crate::disk::{Fault, SimulatedDisk};
-use crate::house::{House, SimulatedClock, furnish, redefine};
+use crate::house::{House, SimulatedClock, furnish, furnish_express, redefine};
 use crate::log::Log;
 use crate::machines::{ACTIVITIES, CIRCLES, generated, picked};
 use crate::random::Random;
@@ -41,7 +42,7 @@ const END_ROUNDS_MAX: usize = 20_000;
 
 /// How likely each action is in this run; every run has its own temper.
 struct Temper {
-    weights: [usize; 13],
+    weights: [usize; 14],
     executions_max: usize,
 }
 
@@ -62,6 +63,7 @@ impl Temper {
             often(2),
             often(1),
             often(1),
+            often(3),
         ];
         // Without any start there is nothing to see.
         weights[0] += 4;
@@ -83,6 +85,7 @@ pub(crate) struct Simulation {
     answers: Answers,
     promises: Promises,
     machines: Vec<Arc<str>>,
+    express_machines: Vec<Arc<str>>,
     /// Every ARN that was ever asked for, with its machine and name.
     asked: BTreeMap<Arc<str>, (usize, String)>,
     /// Tokens that somebody holds.
@@ -121,6 +124,7 @@ impl Simulation {
             definitions.push(definition);
         }
         let machines = furnish(&disk, &definitions);
+        let express_machines = furnish_express(&disk);
         let mut simulation = Simulation {
             random,
             temper,
@@ -133,6 +137,7 @@ impl Simulation {
             answers: Answers::default(),
             promises: Promises::default(),
             machines,
+            express_machines,
             asked: BTreeMap::new(),
             tokens: Vec::new(),
             polling: [false; ACTIVITIES.len()],
@@ -169,7 +174,8 @@ impl Simulation {
             9 => self.jump(),
             10 => self.crash()?,
             11 => self.shut_down()?,
-            _ => self.break_disk(),
+            12 => self.break_disk(),
+            _ => self.ask_express(),
         }
         // The queue in front of the writer is bounded: whoever hands in more waits for it.
         while self.house().writer.queued() > 900 {
@@ -466,15 +472,16 @@ impl Simulation {
         for answer in self.answers.take() {
             self.answered(answer)?;
         }
-        match self.script.lock().violations.pop() {
-            Some(violation) => Err(violation),
-            None => Ok(()),
+        if let Some(violation) = self.script.lock().violations.pop() {
+            return Err(violation);
         }
+        self.check_express_calls()
     }
 
     fn check_promises(&self) -> Result<(), String> {
         let house = self.house.as_ref().expect("a life is under way");
-        self.promises.check(&house.engine)
+        self.promises.check(&house.engine)?;
+        self.check_express()
     }
 
     fn is_durable(&self, arn: &str) -> bool {
@@ -525,6 +532,7 @@ impl Simulation {
             return Err(format!("this execution does not end: {:?}", shadow.execution));
         }
         self.check_promises()?;
+        self.check_express_ends()?;
         let house = self.house.as_ref().expect("a life is under way");
         self.ran.executions = checks::lists(house, &self.shadows, &self.machines)?;
         self.ran.events = checks::histories(house, &self.shadows)?;

@@ -6,7 +6,7 @@ use stepwell_engine::{ExecutionStatus, StartExecutionError};
 use stepwell_integrations::TaskOutcome;
 use stepwell_sim::clients::{self, Answer, Answers, Say};
 use stepwell_sim::disk::SimulatedDisk;
-use stepwell_sim::house::{House, SimulatedClock, furnish};
+use stepwell_sim::house::{House, SimulatedClock, furnish, furnish_express};
 use stepwell_sim::log::Log;
 use stepwell_sim::random::Random;
 use stepwell_sim::script::{Script, payload};
@@ -213,4 +213,33 @@ fn children_are_stopped_with_their_map_run_also_across_a_crash() {
         stage.write();
     }
     assert_eq!(stage.house.executions.running().count(), 0);
+}
+
+#[test]
+fn a_synchronous_execution_never_touches_the_disk() {
+    let disk = SimulatedDisk::new();
+    furnish(&disk, &[]);
+    let machine = furnish_express(&disk).remove(1);
+    let script = Arc::new(Script::new(Log::new(false)));
+    let clock = SimulatedClock::at(1_000_000_000_000);
+    let mut house =
+        House::open(&disk, script.clone(), &clock, 1, &mut Random::new(1)).expect("the engine starts");
+    let (answers, groups) = (Answers::default(), disk.groups());
+    let revision = house.machines.current(&machine).expect("the machine is there");
+    clients::start_sync(&house.runtime, &house.engine, &answers, revision, r#"{"n":1}"#);
+    // A call, a wait of 20 seconds, and one more call.
+    for _ in 0..6 {
+        house.settle();
+        house.shards[0].round(256);
+        house.settle();
+        clock.advance(10_000);
+        for call in std::mem::take(&mut script.lock().calls) {
+            call.answer.send(TaskOutcome::Succeeded(payload("17"))).expect("the call is waited for");
+        }
+    }
+    let ended = answers.take().pop();
+    let Some(Answer::SyncEnded(Ok(ended))) = ended else { panic!("it has ended: {ended:?}") };
+    assert_eq!(ended.status, ExecutionStatus::Succeeded);
+    assert_eq!(ended.stop_ms - ended.info.start_ms, 40_000);
+    assert_eq!((house.writer.queued(), disk.groups()), (0, groups));
 }

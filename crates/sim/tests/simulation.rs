@@ -62,6 +62,7 @@ fn no_seed_breaks_an_invariant() {
     // A simulation in which nothing happens would find nothing.
     if seeds >= 100 {
         assert!(sum.executions > 100 && sum.crashes > 100 && sum.stopped > 10 && sum.tokens > 10, "{sum:?}");
+        assert!(sum.started_express > 100 && sum.ended_sync > 100, "{sum:?}");
     }
 }
 
@@ -72,6 +73,8 @@ fn add(a: Ran, b: Ran) -> Ran {
         executions: a.executions + b.executions,
         events: a.events + b.events,
         started: a.started + b.started,
+        started_express: a.started_express + b.started_express,
+        ended_sync: a.ended_sync + b.ended_sync,
         stopped: a.stopped + b.stopped,
         tokens: a.tokens + b.tokens,
         crashes: a.crashes + b.crashes,

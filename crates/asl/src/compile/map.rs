@@ -86,7 +86,13 @@ impl Compiler {
             Some(ProcessorMode::Distributed(_)) => Around::Distributed,
             _ => Around::Container,
         };
+        // Express children can do what an Express machine can.
+        let machine_type = self.machine_type;
+        if mode == Some(ProcessorMode::Distributed(ExecutionType::Express)) {
+            self.machine_type = MachineType::Express;
+        }
         let start_at = self.container(&processor, around);
+        self.machine_type = machine_type;
         Some(Processor { comment, start_at: start_at?, mode: mode? })
     }
 

@@ -17,6 +17,7 @@ use stepwell_interpreter::{
 };
 use stepwell_store::{ExecutionKey, ExecutionRow, ExpressStart, ReadError, WriteBatch};
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::{Message, Release, Shard, StartRequest, outcome, perform};
 use crate::engine::{StartExecutionError, StartedExecution, SyncExecution};
@@ -45,6 +46,30 @@ impl ExpressKeys {
     fn next(&self) -> ExecutionKey {
         ExecutionKey(self.0.fetch_add(1, Ordering::Relaxed) | EXPRESS_KEY)
     }
+}
+
+/// The last parts of the ARNs of Express executions: UUIDs of one engine's own chance, as a simulation has to have it.
+#[derive(Debug)]
+pub(crate) struct ExpressIds(AtomicU64);
+
+impl ExpressIds {
+    /// `entropy` has to be another one at each start of the engine.
+    pub(crate) fn new(entropy: u64) -> Self {
+        ExpressIds(AtomicU64::new(entropy))
+    }
+
+    pub(crate) fn next(&self) -> Uuid {
+        let nth = self.0.fetch_add(1, Ordering::Relaxed);
+        let bits = u128::from(mixed(nth)) << 64 | u128::from(mixed(!nth));
+        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    }
+}
+
+/// The finalizer of SplitMix64: neighbours become strangers, and no two the same.
+fn mixed(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
 }
 
 /// A StartSyncExecution request for a shard.

@@ -13,6 +13,8 @@ impl Simulation {
         self.log.line(format_args!("{answer:?}"));
         match answer {
             Answer::Started { arn, input, result } => self.started(&arn, input, result),
+            Answer::ExpressStarted(result) => self.express_started(result),
+            Answer::SyncEnded(result) => self.sync_ended(result),
             Answer::Stopped { arn, was_known, result } => self.stopped(&arn, was_known, result),
             Answer::Token { token, say, result } => self.token_answered(token, say, result),
             Answer::Polled { activity, result } => {
