@@ -254,7 +254,9 @@ impl Parts {
         if outside.is_embedded("sqs") {
             let clock = clock.clone();
             let now = Arc::new(move || clock.now_ms());
-            integrations.register(Queues::open(store.clone(), account.clone(), now)?);
+            let queues = Queues::open(store.clone(), account.clone(), now)?;
+            queues.reached_at(local_host(address));
+            integrations.register(queues);
         }
         let connections = {
             let clock = clock.clone();

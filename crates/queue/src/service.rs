@@ -1,6 +1,6 @@
 //! The service as the rest of Stepwell sees it, and the way from an operation's name to its action.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use stepwell_aws::{Account, BoxFuture, Call, Fault, Reply, Service};
 use stepwell_store::Store;
@@ -22,6 +22,7 @@ pub struct Queues {
     pub(crate) account: Account,
     clock: Clock,
     directory: RwLock<Directory>,
+    host: OnceLock<String>,
 }
 
 impl std::fmt::Debug for Queues {
@@ -35,7 +36,19 @@ impl Queues {
     /// each; blocks meanwhile.
     pub fn open(store: Store, account: Account, clock: Clock) -> Result<Arc<Queues>, OpenError> {
         let (ledger, directory) = open::open(store, &account, clock())?;
-        Ok(Arc::new(Queues { ledger: Arc::new(ledger), account, clock, directory: RwLock::new(directory) }))
+        Ok(Arc::new(Queues {
+            ledger: Arc::new(ledger),
+            account,
+            clock,
+            directory: RwLock::new(directory),
+            host: OnceLock::new(),
+        }))
+    }
+
+    /// Says where clients reach the queues, as `host:port`: in the URLs that calls get which come from no client, as
+    /// those of a Task do. Only the first call counts.
+    pub fn reached_at(&self, host: String) {
+        let _ = self.host.set(host);
     }
 
     /// Milliseconds since the epoch.
@@ -67,7 +80,7 @@ impl Queues {
 
     async fn dispatch(&self, call: Call) -> Result<Reply, Fault> {
         let input = Input::of(&call.input)?;
-        let host = call.host.as_deref();
+        let host = call.host.as_deref().or_else(|| self.host.get().map(String::as_str));
         let output = match call.operation.as_str() {
             "CreateQueue" => actions::create_queue::call(self, input, host).await,
             "DeleteQueue" => actions::delete_queue::call(self, input).await,

@@ -240,3 +240,16 @@ async fn a_purge_empties_the_queue_once_a_minute() {
     sqs.ok("PurgeQueue", json!({"QueueUrl": url})).await;
     assert_eq!(sqs.counts(url).await, [0, 0, 0]);
 }
+
+#[tokio::test]
+async fn a_call_that_came_from_no_client_gets_urls_of_the_server() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let sqs = Sqs::open(directory.path(), START_MS);
+    sqs.queues.reached_at("127.0.0.1:9000".into());
+    let created = sqs.ok("CreateQueue", json!({"QueueName": "q"})).await;
+    assert_eq!(created["QueueUrl"], "http://127.0.0.1:9000/000000000000/q");
+    let mut call = Call::new("GetQueueUrl", json!({"QueueName": "q"}));
+    call.host = Some("queues.example:80".into());
+    let reply = sqs.queues.call(call).await.expect("found");
+    assert_eq!(reply.output["QueueUrl"], "http://queues.example:80/000000000000/q");
+}

@@ -43,7 +43,7 @@ async fn answer(
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let outcome = match serde_json::from_slice(&body) {
-        Ok(input) => service.call(Call { operation, input, body: Bytes::new(), host }).await,
+        Ok(input) => service.call(Call { host, ..Call::new(operation, input) }).await,
         Err(error) => Err(Fault::new("SerializationException", error.to_string())),
     };
     let (status, headers, body) = match outcome {
