@@ -220,6 +220,6 @@ impl Compiler {
         }
         let query_language = self.language;
         let states: Option<Vec<State>> = self.states.drain(..).collect();
-        Some(Program { comment, timeout_seconds, query_language, start_at: start_at?, states: states? })
+        Some(Program::new(comment, timeout_seconds, query_language, start_at?, states?))
     }
 }

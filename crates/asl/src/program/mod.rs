@@ -30,9 +30,24 @@ pub struct Program {
     pub start_at: StateId,
     /// All states, those of nested containers included; [`StateId`] is the index.
     pub states: Vec<State>,
+    /// The states in the order of their names.
+    by_name: Vec<StateId>,
 }
 
 impl Program {
+    /// A program of these states, which have names of their own.
+    pub(crate) fn new(
+        comment: Option<Arc<str>>,
+        timeout_seconds: Option<u32>,
+        query_language: QueryLanguage,
+        start_at: StateId,
+        states: Vec<State>,
+    ) -> Self {
+        let mut by_name: Vec<StateId> = (0..).map(StateId).take(states.len()).collect();
+        by_name.sort_unstable_by(|a, b| states[a.0 as usize].name.cmp(&states[b.0 as usize].name));
+        Program { comment, timeout_seconds, query_language, start_at, states, by_name }
+    }
+
     /// The state `id`.
     #[must_use]
     pub fn state(&self, id: StateId) -> &State {
@@ -42,8 +57,8 @@ impl Program {
     /// The state called `name`; names are unique over the whole machine.
     #[must_use]
     pub fn state_named(&self, name: &str) -> Option<StateId> {
-        let index = self.states.iter().position(|s| &*s.name == name)?;
-        u32::try_from(index).ok().map(StateId)
+        let found = self.by_name.binary_search_by(|id| (*self.state(*id).name).cmp(name)).ok()?;
+        Some(self.by_name[found])
     }
 }
 
