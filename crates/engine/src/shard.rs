@@ -36,6 +36,9 @@ pub(crate) use express::{ExpressIds, ExpressKeys, SyncRequest};
 /// Messages that one round handles at the most before what happened so far is handed to the store.
 const ROUND_MESSAGES_MAX: usize = 256;
 
+/// Bytes of a round's batch after which it is handed to the store: what was decided is written while more is.
+const ROUND_BYTES_MAX: usize = 256 * 1024;
+
 /// Timers that one round fires at the most.
 const ROUND_TIMERS_MAX: usize = 256;
 
@@ -180,6 +183,9 @@ pub(crate) struct Shard {
     removing: HashSet<Arc<str>>,
     express: express::Expresses,
     timers: BTreeSet<(i64, ExecutionKey)>,
+    /// Timers of parked executions found at the start, until they become part of `timers` all at once: a set made so
+    /// is as small as can be, and made fast.
+    recovered_timers: Vec<(i64, ExecutionKey)>,
     batch: WriteBatch,
     releases: Vec<Release>,
     /// Time only grows, whatever the clock does.
@@ -205,6 +211,7 @@ impl Shard {
             removing: HashSet::new(),
             express: express::Expresses::default(),
             timers: BTreeSet::new(),
+            recovered_timers: Vec::new(),
             batch: WriteBatch::new(),
             releases: Vec::new(),
             now_ms: i64::MIN,
@@ -271,7 +278,8 @@ impl Shard {
             }
             self.handle(message);
             handled += 1;
-            next = if handled < messages_max { inbox.try_recv().ok() } else { None };
+            let has_room = handled < messages_max && self.batch.byte_len() < ROUND_BYTES_MAX;
+            next = if has_room { inbox.try_recv().ok() } else { None };
         }
         let fired = self.fire_timers();
         self.commit();
@@ -298,9 +306,12 @@ impl Shard {
         executions
     }
 
-    /// What recovery hands out leaves at once: all of it is durable. Behind a first batch it could leave together with
-    /// its own result, which somebody who holds a task token may send meanwhile.
+    /// The end of recovery. What it hands out leaves at once: all of it is durable. Behind a first batch it could leave
+    /// together with its own result, which somebody who holds a task token may send meanwhile.
     pub(crate) fn release_recovered(&mut self) {
+        let mut timers = std::mem::take(&mut self.recovered_timers);
+        timers.extend(std::mem::take(&mut self.timers));
+        self.timers = BTreeSet::from_iter(timers);
         assert!(self.batch.is_empty(), "recovery lets nothing happen");
         self.measure();
         for release in std::mem::take(&mut self.releases) {
@@ -592,7 +603,9 @@ impl Shard {
                 Effect::Cancel { scheduled_event } => {
                     self.releases.push(Release::Cancel((key, scheduled_event)));
                 }
-                Effect::Continue => self.releases.push(Release::Message(Message::Continue { key })),
+                // No need to wait for the disk: nothing of it leaves before it is durable, and batches become so in
+                // their order. The others have their turn first; the store blocks a shard that is too far ahead.
+                Effect::Continue => drop(self.itself.send(Message::Continue { key })),
                 Effect::Finished { status, output, .. } => {
                     self.figures.ended(status);
                     tracing::debug!(execution = %info.execution_arn, status = status.name(), "execution ended");

@@ -4,6 +4,7 @@
 //! one that loses, refuses and delays writes, and everything above runs unchanged.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A backend could not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -68,4 +69,25 @@ pub trait Backend: Send + Sync {
 
     /// Makes everything written so far durable.
     fn sync(&self) -> Result<(), BackendError>;
+}
+
+/// A backend whose syncs take longer, for measurements.
+pub(crate) struct DelayedSync {
+    pub(crate) backend: Box<dyn Backend>,
+    pub(crate) delay: Duration,
+}
+
+impl Backend for DelayedSync {
+    fn keyspace(&self, name: &'static str) -> Result<(KeyspaceId, Arc<dyn KeyspaceReads>), BackendError> {
+        self.backend.keyspace(name)
+    }
+
+    fn write(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), BackendError> {
+        self.backend.write(changes)
+    }
+
+    fn sync(&self) -> Result<(), BackendError> {
+        std::thread::sleep(self.delay);
+        self.backend.sync()
+    }
 }

@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, BackendError, Change, KeyspaceId, KeyspaceReads};
+use crate::backend::{Backend, BackendError, Change, DelayedSync, KeyspaceId, KeyspaceReads};
 use crate::figures::StoreFigures;
 use crate::fjall_backend::FjallBackend;
 
@@ -18,8 +18,23 @@ const FORMAT_VERSION: &str = "stepwell data directory, format 1\n";
 /// Batches that may wait for the writer; a committer beyond that blocks (back-pressure).
 const QUEUE_BATCHES_MAX: usize = 1024;
 
+/// Bytes of batches that may wait for the writer or be with it; a committer beyond that blocks as well.
+const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// Batches that one durable write joins at the most, so that the first of them does not wait for ever.
 const GROUP_BATCHES_MAX: usize = 512;
+
+/// On a disk whose syncs take longer than this, a group waits a little for those whom the last sync has just set free:
+/// their next batches would otherwise miss it by a hair, and wait for two syncs.
+const SLOW_SYNC: Duration = Duration::from_millis(1);
+
+/// How a data directory is opened.
+#[derive(Debug, Clone, Default)]
+pub struct StoreOptions {
+    /// How much longer every sync takes than the disk needs: what an ordinary disk (1 to 10 ms) does to throughput, on
+    /// a machine whose disk is faster. For measurements.
+    pub sync_delay: Duration,
+}
 
 /// Why a data directory could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -146,6 +161,7 @@ impl Keyspace {
 #[derive(Default)]
 pub struct WriteBatch {
     changes: Vec<Change>,
+    byte_len: usize,
 }
 
 impl WriteBatch {
@@ -157,12 +173,23 @@ impl WriteBatch {
 
     /// Sets `key` to `value`.
     pub fn put(&mut self, keyspace: &Keyspace, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.changes.push(Change { keyspace: keyspace.id, key: key.into(), value: Some(value.into()) });
+        self.push(Change { keyspace: keyspace.id, key: key.into(), value: Some(value.into()) });
     }
 
     /// Removes `key`, if it is there.
     pub fn delete(&mut self, keyspace: &Keyspace, key: impl Into<Vec<u8>>) {
-        self.changes.push(Change { keyspace: keyspace.id, key: key.into(), value: None });
+        self.push(Change { keyspace: keyspace.id, key: key.into(), value: None });
+    }
+
+    fn push(&mut self, change: Change) {
+        self.byte_len += change.byte_len();
+        self.changes.push(change);
+    }
+
+    /// Bytes of its keys and values.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.byte_len
     }
 
     /// Whether it changes nothing.
@@ -173,6 +200,7 @@ impl WriteBatch {
 
     /// Adds the changes of `other` after its own.
     pub fn append(&mut self, other: WriteBatch) {
+        self.byte_len += other.byte_len;
         self.changes.extend(other.changes);
     }
 }
@@ -195,9 +223,31 @@ struct Waiting {
 
 struct Shared {
     backend: Box<dyn Backend>,
+    queue: QueueBytes,
     /// Set by the first failed commit.
     failed: AtomicBool,
     figures: StoreFigures,
+}
+
+/// How many bytes are queued; lets a committer wait until there is room.
+#[derive(Default)]
+struct QueueBytes {
+    bytes: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl QueueBytes {
+    /// Counts `added` in, once what is there is within the limit.
+    fn add(&self, added: usize) {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.freed.wait_while(bytes, |bytes| *bytes > QUEUE_BYTES_MAX);
+        *waited.unwrap_or_else(PoisonError::into_inner) += added;
+    }
+
+    fn remove(&self, removed: usize) {
+        *self.bytes.lock().unwrap_or_else(PoisonError::into_inner) -= removed;
+        self.freed.notify_all();
+    }
 }
 
 /// An open data directory. Cheap to clone; the directory is released when the last clone is dropped.
@@ -233,6 +283,11 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens the data directory `path`, making it where it is absent, and locks it against other processes.
     pub fn open(path: &Path) -> Result<Store, OpenError> {
+        Store::open_with(path, StoreOptions::default())
+    }
+
+    /// [`Store::open`] with options of the caller's choice.
+    pub fn open_with(path: &Path, options: StoreOptions) -> Result<Store, OpenError> {
         let io = |p: &Path| {
             let path = p.to_path_buf();
             move |source| OpenError::Io { path, source }
@@ -263,7 +318,11 @@ impl Store {
             fjall::Error::Locked => OpenError::Locked { path: path.to_path_buf() },
             source => OpenError::Database { path: path.to_path_buf(), source },
         })?;
-        Store::on(Box::new(backend)).map_err(io(path))
+        let mut backend: Box<dyn Backend> = Box::new(backend);
+        if !options.sync_delay.is_zero() {
+            backend = Box::new(DelayedSync { backend, delay: options.sync_delay });
+        }
+        Store::on(backend).map_err(io(path))
     }
 
     /// A store on `backend`, with a writer thread. Fails where no thread can be made.
@@ -279,8 +338,12 @@ impl Store {
     /// simulations, which call only [`Store::commit_then`]; [`Store::commit`] would wait for ever.
     #[must_use]
     pub fn stepped(backend: Box<dyn Backend>) -> (Store, Writer) {
-        let shared =
-            Arc::new(Shared { backend, failed: AtomicBool::new(false), figures: StoreFigures::default() });
+        let shared = Arc::new(Shared {
+            backend,
+            queue: QueueBytes::default(),
+            failed: AtomicBool::new(false),
+            figures: StoreFigures::default(),
+        });
         let (jobs, inbox) = mpsc::sync_channel(QUEUE_BATCHES_MAX);
         let writer = Writer {
             shared: shared.clone(),
@@ -317,9 +380,11 @@ impl Store {
         done: impl FnOnce(Result<(), CommitError>) + Send + 'static,
     ) {
         let jobs = self.writer.jobs.as_ref().expect("the sender lives as long as the store");
+        self.shared.queue.add(batch.byte_len);
         self.shared.figures.queued.add(1);
         let job = Job { batch, done: Box::new(done), handed_in: Instant::now() };
         if let Err(mpsc::SendError(job)) = jobs.send(job) {
+            self.shared.queue.remove(job.batch.byte_len);
             self.shared.figures.queued.add(-1);
             (job.done)(Err(CommitError { reason: "the writer has stopped".into() }));
         }
@@ -366,15 +431,27 @@ impl std::fmt::Debug for Writer {
 impl Writer {
     /// Works until the store is dropped.
     fn run(&mut self) {
+        let mut last_sync = Duration::ZERO;
         while let Ok(first) = self.inbox.recv() {
             self.queue.push_back(first);
-            while self.queue.len() < GROUP_BATCHES_MAX
-                && let Ok(job) = self.inbox.try_recv()
-            {
-                self.queue.push_back(job);
-            }
+            self.gather(last_sync);
             self.write(GROUP_BATCHES_MAX);
+            let began = Instant::now();
             self.sync();
+            last_sync = began.elapsed();
+        }
+    }
+
+    /// Takes what else waits; on a slow disk also what comes within a moment.
+    fn gather(&mut self, last_sync: Duration) {
+        let ends = (last_sync > SLOW_SYNC).then(|| (Instant::now() + last_sync / 4, last_sync / 20));
+        while self.queue.len() < GROUP_BATCHES_MAX {
+            let next = match ends {
+                Some((end, pause)) if Instant::now() < end => self.inbox.recv_timeout(pause).ok(),
+                _ => self.inbox.try_recv().ok(),
+            };
+            let Some(job) = next else { return };
+            self.queue.push_back(job);
         }
     }
 
@@ -394,12 +471,14 @@ impl Writer {
     pub fn write(&mut self, batches_max: usize) {
         let count = self.queue.len().min(batches_max);
         let mut batches = Vec::with_capacity(count);
+        let mut bytes = 0;
         let figures = &self.shared.figures;
         for Job { batch, done, handed_in } in self.queue.drain(..count) {
-            let changes = batch.changes;
+            let WriteBatch { changes, byte_len } = batch;
             let handed_in = (!changes.is_empty()).then_some(handed_in);
             if handed_in.is_some() {
-                figures.batch_bytes.record_count(changes.iter().map(Change::byte_len).sum());
+                bytes += byte_len;
+                figures.batch_bytes.record_count(byte_len);
                 figures.changes.add_alone(changes.len() as u64);
             }
             batches.push(changes);
@@ -415,6 +494,7 @@ impl Writer {
                 written.map(|()| true).map_err(commit_error)
             }
         };
+        self.shared.queue.remove(bytes);
     }
 
     /// Makes the written group durable and calls its committers back.

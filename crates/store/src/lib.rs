@@ -19,4 +19,4 @@ pub use executions::{
 };
 pub use express::{ExpressStart, ExpressStarts};
 pub use figures::StoreFigures;
-pub use kv::{CommitError, Keyspace, OpenError, ReadError, Store, WriteBatch, Writer};
+pub use kv::{CommitError, Keyspace, OpenError, ReadError, Store, StoreOptions, WriteBatch, Writer};

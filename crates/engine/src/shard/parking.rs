@@ -46,7 +46,7 @@ impl Shard {
 
     /// Takes over the timer of an execution that was parked before the engine started.
     pub(crate) fn recover_parked(&mut self, key: ExecutionKey, due_ms: Option<i64>) {
-        self.timers.extend(due_ms.map(|due_ms| (due_ms, key)));
+        self.recovered_timers.extend(due_ms.map(|due_ms| (due_ms, key)));
         self.figures.parked.add(1);
     }
 
