@@ -25,7 +25,7 @@ use stepwell_lambda::{Lambda, LambdaOptions};
 use stepwell_logs::{Logs, LogsService};
 use stepwell_queue::Queues;
 use stepwell_server::{App, ExecutionLogs, StepFunctions, check_listen_address};
-use stepwell_store::Store;
+use stepwell_store::{Store, StoreOptions};
 use stepwell_tables::Tables;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -58,6 +58,8 @@ pub struct SystemOptions {
     pub shards: Option<NonZeroUsize>,
     /// How long executions are kept after they have closed; `None` for ever.
     pub retention: Option<Duration>,
+    /// How much longer every sync takes than the disk needs; for measurements.
+    pub sync_delay: Duration,
 }
 
 impl SystemOptions {
@@ -74,6 +76,7 @@ impl SystemOptions {
             endpoints: Vec::new(),
             shards: None,
             retention: Some(RETENTION),
+            sync_delay: Duration::ZERO,
         }
     }
 }
@@ -238,7 +241,7 @@ impl Parts {
     fn open(options: &SystemOptions, address: SocketAddr) -> Result<Parts, SystemError> {
         let account = options.account.clone();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store = Store::open(&options.data_dir)?;
+        let store = Store::open_with(&options.data_dir, StoreOptions { sync_delay: options.sync_delay })?;
         let assets = Assets::open(&store, options.data_dir.join("assets"))?;
         let outside = Endpoints::from_env(&options.endpoints, Some(address), variable)?;
         let integrations = Arc::new(Integrations::new());

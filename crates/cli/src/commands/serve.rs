@@ -18,6 +18,7 @@ pub(super) async fn run(args: ServeArgs, terminal: &Terminal) -> CommandResult {
     options.allow_unauthenticated = args.allow_unauthenticated;
     options.shards = args.shards;
     options.retention = args.retention.0;
+    options.sync_delay = args.sync_delay.unwrap_or_default();
     let system = System::start(options).await?;
     terminal.data(&format!("Stepwell is ready on {} (data in {})", system.url(), args.data_dir.display()))?;
     terminal.data(&format!("export AWS_ENDPOINT_URL={}", system.url()))?;
