@@ -122,7 +122,7 @@ impl App {
     /// Bytes of body that a request may have.
     #[must_use]
     pub fn body_bytes_max(&self, head: &Parts) -> usize {
-        if head.headers.contains_key(wire::X_AMZ_TARGET) {
+        if is_json_call(head) {
             return BODY_BYTES_MAX;
         }
         self.rest_service(head)
@@ -146,7 +146,7 @@ impl App {
         }
         let auth = || self.inner.auth.as_ref().map_or(Ok(()), |check| check(&head, &body));
         let refused = browser::check(&head.headers).and_then(|()| auth()).err();
-        if head.headers.contains_key(wire::X_AMZ_TARGET) {
+        if is_json_call(&head) {
             return json::answer(&self.inner.targets, &head, body, refused).await;
         }
         if let Some(fault) = refused {
@@ -192,6 +192,11 @@ impl App {
             .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
         Some(answer)
     }
+}
+
+/// Whether a request is one of a JSON protocol. Its path may be anything: clients of SQS use a queue's.
+fn is_json_call(head: &Parts) -> bool {
+    head.method == Method::POST && head.headers.contains_key(wire::X_AMZ_TARGET)
 }
 
 /// The future's result, or `None` where it panics.

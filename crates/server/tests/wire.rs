@@ -169,6 +169,11 @@ async fn rest_query_and_health_have_their_paths() {
         );
     }
 
+    for (method, status) in [("POST", 200), ("PUT", 404), ("GET", 404), ("DELETE", 404), ("OPTIONS", 404)] {
+        let request = format!("{method} /q HTTP/1.1\r\nhost: h\r\nx-amz-target: Echo_1.Do\r\n\r\n");
+        assert_eq!(server.connect().await.exchange(request.as_bytes()).await.status, status, "{method}");
+    }
+
     let form = |body: &str| {
         format!(
             "POST / HTTP/1.1\r\nhost: h\r\ncontent-type: application/x-www-form-urlencoded; charset=utf-8\r\n\
