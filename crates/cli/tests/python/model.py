@@ -37,6 +37,7 @@ class Api:
         self.methods = {self.model.operation_model(op).name: method for method, op in self.client.meta.method_to_api_mapping.items()}
         self.sent = {}
         self.seen = set()
+        self.pages = {}
         self.body = self.answer = None
         self.client.meta.events.register("before-call.sfn", self.replace_body)
         self.client.meta.events.register("before-parse.sfn", self.keep_answer)
@@ -57,6 +58,8 @@ class Api:
         try:
             parsed = call(**(request if by_boto3 else {}))
             self.check_answer(operation, where)
+            if "nextToken" in parsed:
+                self.pages[operation] = (request, parsed["nextToken"])
             return parsed, None, None
         except ClientError as error:
             self.check_exception(operation, error, where)
@@ -338,11 +341,74 @@ def valid(api):
     return len(known), len(answers)
 
 
+def arns(api):
+    """ARNs of nothing, of something else, and of what is not there: exceptions that the operation's model has."""
+    states = "arn:aws:states:us-east-1:000000000000"
+    resources = {
+        "stateMachine": ["missing", "missing:1", "missing:a", "missing/label", "full:99", "full:none", "full/none"],
+        "execution": ["full:missing", "full/label:missing", "full"],
+        "activity": ["missing", "full:none"],
+        "mapRun": ["full/label:missing", "full"],
+        "thing": ["a"],
+    }
+    for operation in api.model.operation_names:
+        shape = api.model.operation_model(operation).input_shape
+        for member in shape.members:
+            if not member.endswith("Arn") or member == "roleArn":
+                continue
+            given = set(shape.required_members) | valid_requests.ALSO_NEEDED.get(operation, set()) - {"stateMachineArn"}
+            request = {name: example(shape.members[name]) for name in given}
+            if "definition" in request:
+                request["definition"] = valid_requests.PASS
+            _, code, message = api.send("ARNs", operation, {**request, member: "nonsense"})
+            if code == "UnsupportedOperationException":
+                continue
+            assert (code, message) == ("InvalidArn", "Invalid Arn: 'Invalid ARN prefix: nonsense'"), f"{operation}: {code}: {message}"
+            for kind, names in resources.items():
+                for name in names:
+                    arn = f"{states}:{kind}:{name}"
+                    _, code, message = api.send("ARNs", operation, {**request, member: arn})
+                    if member != "resourceArn" and not member.lower().startswith(kind.lower()):
+                        wanted = f"Invalid Arn: 'Resource type not valid in this context: {kind}'"
+                        assert (code, message) == ("InvalidArn", wanted), f"{operation} {arn}: {code}: {message}"
+                    elif code is None:
+                        assert operation.startswith("Delete") or name == "full:99", f"{operation} {arn} is there"
+
+
+def tokens(api):
+    """A token is good for the request it was given to, whatever the size of the page, and for no other."""
+    def turned_away(operation, request, why):
+        _, code, message = api.send("tokens", operation, request)
+        assert (code, message) == ("InvalidToken", "Invalid Token: 'Invalid token'"), f"{why}: {operation} {request}: {code}"
+
+    pages = dict(api.pages)
+    for operation, (request, token) in pages.items():
+        _, code, message = api.send("tokens", operation, {**request, "nextToken": token, "maxResults": 0})
+        assert code is None, f"{operation}: {message}"
+        for at in range(0, len(token), 5):
+            other = "A" if token[at] != "A" else "B"
+            turned_away(operation, {**request, "nextToken": token[:at] + other + token[at + 1:]}, "damaged")
+        for damaged in (token[:-1], token[1:], token + "A", token[::-1], "ä", "="):
+            turned_away(operation, {**request, "nextToken": damaged}, "damaged")
+        for name, shape in api.model.operation_model(operation).input_shape.members.items():
+            choices = getattr(shape, "enum", None)
+            if shape.type_name == "boolean" or choices:
+                values = choices or [True, False]
+                other = next(value for value in values if value != request.get(name, name == "includeExecutionData"))
+                turned_away(operation, {**request, name: other, "nextToken": token}, "of other arguments")
+        for elsewhere, (its_request, _) in pages.items():
+            if elsewhere != operation:
+                turned_away(elsewhere, {**its_request, "nextToken": token}, f"of {operation}")
+    assert len(pages) >= 6, sorted(pages)
+
+
 def main():
     api = Api()
     names = api.model.operation_names
     assert len(names) == len(api.methods) == 37, names
     members = valid(api)
+    tokens(api)
+    arns(api)
     for name in names:
         violations(api, name, api.model.operation_model(name).input_shape)
     print(f"{len(names)} operations with {members[0]} members in requests and {members[1]} in answers; "
