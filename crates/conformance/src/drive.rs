@@ -1,6 +1,6 @@
 //! Drives one execution in one thread: tasks answer at once or never, and time jumps to whatever is due next.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use stepwell_asl::Program;
@@ -27,6 +27,17 @@ pub struct Ran {
     pub cause: Option<Arc<str>>,
     /// The records of each decision.
     pub batches: Vec<Vec<Record>>,
+    /// How its child executions have run so far, by their ARNs.
+    pub children: BTreeMap<Arc<str>, Child>,
+}
+
+/// A child execution of a Map Run.
+#[derive(Debug)]
+pub struct Child {
+    /// What was fixed at its start.
+    pub info: Arc<ExecutionInfo>,
+    /// How it has run.
+    pub ran: Ran,
 }
 
 impl Ran {
@@ -110,6 +121,9 @@ pub enum Time {
     Stands,
 }
 
+/// Milliseconds between an end without success and the redrive.
+const REDRIVEN_AFTER_MS: i64 = 60_000;
+
 /// Runs an execution from its start.
 pub fn run<E>(
     program: &Program,
@@ -118,8 +132,34 @@ pub fn run<E>(
     time: Time,
     answer: Answer<'_, E>,
 ) -> Result<Ran, E> {
+    run_redriven(program, info, input, (time, 0), answer)
+}
+
+/// The same; where it ends without success it is redriven, so many times at the most.
+pub fn run_redriven<E>(
+    program: &Program,
+    info: &Arc<ExecutionInfo>,
+    input: Payload,
+    (time, redrives): (Time, u32),
+    answer: Answer<'_, E>,
+) -> Result<Ran, E> {
     let commands = VecDeque::from([Command::Start { input }]);
-    go(program, Execution::new(info.clone()), (info.start_ms, time), Vec::new(), commands, answer)
+    let clock = Clock { now_ms: info.start_ms, time, redrives };
+    go(program, Execution::new(info.clone()), clock, Ran::new(Vec::new()), commands, answer)
+}
+
+/// When it is, and what happens when nobody has anything to do.
+struct Clock {
+    now_ms: i64,
+    time: Time,
+    redrives: u32,
+}
+
+impl Ran {
+    fn new(batches: Vec<Vec<Record>>) -> Ran {
+        let (status, children) = (ExecutionStatus::Running, BTreeMap::new());
+        Ran { status, output: None, error: None, cause: None, batches, children }
+    }
 }
 
 /// Goes on with an execution of which `batches` were stored when everything else was lost.
@@ -130,8 +170,17 @@ pub fn resume<E>(
     program: &Program,
     info: &Arc<ExecutionInfo>,
     batches: &[Vec<Record>],
+    redrives: u32,
     answer: Answer<'_, E>,
 ) -> Result<Ran, E> {
+    let (execution, now_ms) = fold(program, info, batches);
+    let redrives = redrives - execution.redrive_count();
+    let clock = Clock { now_ms, time: Time::Jumps, redrives };
+    go_on(program, execution, clock, Ran::new(batches.to_vec()), answer)
+}
+
+/// What `batches` make of an execution, and when the last of them was.
+fn fold(program: &Program, info: &Arc<ExecutionInfo>, batches: &[Vec<Record>]) -> (Execution, i64) {
     let mut execution = Execution::new(info.clone());
     let mut now_ms = info.start_ms;
     for batch in batches {
@@ -143,36 +192,54 @@ pub fn resume<E>(
         }
         execution.end_batch();
     }
+    (execution, now_ms)
+}
+
+/// Goes on with an execution that is there again after everything else was lost.
+fn go_on<E>(
+    program: &Program,
+    mut execution: Execution,
+    clock: Clock,
+    mut ran: Ran,
+    answer: Answer<'_, E>,
+) -> Result<Ran, E> {
+    ran.status = execution.status();
     let mut commands = VecDeque::new();
-    let history = events(batches);
-    for effect in stepwell_interpreter::resume(program, &mut execution) {
-        commands.extend(perform(program, &history, now_ms, effect, answer)?);
+    if ran.status == ExecutionStatus::Running {
+        for effect in stepwell_interpreter::resume(program, &mut execution) {
+            commands.extend(perform(program, &mut ran, clock.now_ms, effect, answer)?);
+        }
     }
-    go(program, execution, (now_ms, Time::Jumps), batches.to_vec(), commands, answer)
+    go(program, execution, clock, ran, commands, answer)
 }
 
 fn go<E>(
     program: &Program,
     mut execution: Execution,
-    (mut now_ms, time): (i64, Time),
-    batches: Vec<Vec<Record>>,
+    mut clock: Clock,
+    mut ran: Ran,
     mut commands: VecDeque<Command>,
     answer: Answer<'_, E>,
 ) -> Result<Ran, E> {
-    let mut ran = Ran { status: ExecutionStatus::Running, output: None, error: None, cause: None, batches };
     for _ in 0..ROUNDS_MAX {
         let command = match (commands.pop_front(), execution.next_due_ms()) {
             (Some(command), _) => command,
-            (None, Some(due_ms)) if time == Time::Jumps => {
-                now_ms = now_ms.max(due_ms);
+            (None, Some(due_ms)) if clock.time == Time::Jumps => {
+                clock.now_ms = clock.now_ms.max(due_ms);
                 Command::Tick
+            }
+            (None, None) if execution.status().is_unsuccessful() && clock.redrives > 0 => {
+                clock.redrives -= 1;
+                clock.now_ms += REDRIVEN_AFTER_MS;
+                Command::Redrive
             }
             (None, _) => break,
         };
         // The same chance for the same batch, whether before or after a crash.
-        let moment = Moment { now_ms, entropy: u64::from(execution.next_batch()) };
+        let moment = Moment { now_ms: clock.now_ms, entropy: u64::from(execution.next_batch()) };
         let decision = decide(program, &mut execution, command, moment);
         if !decision.records.is_empty() {
+            ran.status = ExecutionStatus::Running;
             ran.batches.push(decision.records);
         }
         for effect in decision.effects {
@@ -181,7 +248,7 @@ fn go<E>(
                     (ran.status, ran.error, ran.cause) = (status, error, cause);
                     ran.output = output.map(|stored| stored.payload);
                 }
-                effect => commands.extend(perform(program, &ran.history(), now_ms, effect, answer)?),
+                effect => commands.extend(perform(program, &mut ran, clock.now_ms, effect, answer)?),
             }
         }
     }
@@ -191,26 +258,51 @@ fn go<E>(
 /// What comes back from an effect.
 fn perform<E>(
     program: &Program,
-    history: &[HistoryEvent],
+    ran: &mut Ran,
     now_ms: i64,
     effect: Effect,
     answer: Answer<'_, E>,
 ) -> Result<Vec<Command>, E> {
     match effect {
-        Effect::Dispatch(dispatch) => Ok(answer(&asked(history, &dispatch))?.commands(&dispatch)),
+        Effect::Dispatch(dispatch) => Ok(answer(&asked(&ran.history(), &dispatch))?.commands(&dispatch)),
         Effect::Continue => Ok(vec![Command::Continue]),
-        // A child execution runs to its end at once.
         Effect::StartChild(child) => {
-            let ChildStart { info, input } = *child;
-            let Some(ChildOf { map_run_arn, thread, index, .. }) = info.child_of.clone() else {
+            let Some(ChildOf { map_run_arn, thread, index, .. }) = child.info.child_of.clone() else {
                 return Ok(Vec::new());
             };
-            let info = Arc::new(ExecutionInfo { start_ms: now_ms, ..info });
-            let ran = run(program, &info, input, Time::Jumps, answer)?;
-            Ok(vec![Command::ChildEnded { thread, map_run_arn, index, output: ran.output }])
+            let redrive = child.redrive;
+            let output = run_child(program, &mut ran.children, now_ms, *child, answer)?;
+            Ok(vec![Command::ChildEnded { thread, map_run_arn, index, redrive, output }])
         }
         Effect::StopChild { .. } | Effect::Cancel { .. } | Effect::Finished { .. } => Ok(Vec::new()),
     }
+}
+
+/// A child execution runs to its end at once; one that is there already, and failed, is redriven.
+fn run_child<E>(
+    program: &Program,
+    children: &mut BTreeMap<Arc<str>, Child>,
+    now_ms: i64,
+    start: ChildStart,
+    answer: Answer<'_, E>,
+) -> Result<Option<Payload>, E> {
+    let arn = start.info.execution_arn.clone();
+    let (info, ran) = match children.remove(&arn) {
+        Some(Child { info, ran }) if ran.status.is_unsuccessful() => {
+            let (execution, _) = fold(program, &info, &ran.batches);
+            let clock = Clock { now_ms: now_ms - REDRIVEN_AFTER_MS, time: Time::Jumps, redrives: 1 };
+            (info, go_on(program, execution, clock, ran, answer)?)
+        }
+        Some(Child { info, ran }) => (info, ran),
+        None => {
+            let info = Arc::new(ExecutionInfo { start_ms: now_ms, ..start.info });
+            let ran = run(program, &info, start.input, Time::Jumps, answer)?;
+            (info, ran)
+        }
+    };
+    let output = ran.output.clone();
+    children.insert(arn, Child { info, ran });
+    Ok(output)
 }
 
 fn asked<'a>(history: &[HistoryEvent], dispatch: &'a TaskDispatch) -> Asked<'a> {
@@ -289,6 +381,9 @@ pub fn describe(start_ms: i64, batches: &[Vec<Record>]) -> Vec<String> {
             Record::Private(PrivateRecord::ChildExecutionEnded { index, output, .. }) => {
                 let how = if output.is_some() { "succeeds" } else { "fails" };
                 lines.push(format!("(child execution {index} {how})"));
+            }
+            Record::Private(PrivateRecord::MapRunUpdated { settings, .. }) => {
+                lines.push(format!("(Map Run updated: {settings:?})"));
             }
             Record::Private(PrivateRecord::BranchSucceeded { .. }) => lines.push("(branch ends)".to_owned()),
             Record::Private(PrivateRecord::ChildrenFailed { failing_event, .. }) => {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
 use stepwell_conformance::case::START_MS;
-use stepwell_conformance::drive::{self, Asked, Behaviour, Time};
+use stepwell_conformance::drive::{self, Asked, Behaviour, Child, Time};
 use stepwell_interpreter::{ExecutionInfo, ExecutionKind, TaskReply};
 
 /// A `##` section of a specification file with its fenced blocks.
@@ -20,6 +20,8 @@ struct Spec {
     definition: String,
     input: String,
     tasks: String,
+    /// How often it is redriven after an end without success.
+    redrives: u32,
     expected: String,
     /// Lines of the file that hold the expectation.
     lines: std::ops::Range<usize>,
@@ -35,6 +37,7 @@ fn read(text: &str) -> Vec<Spec> {
                 definition: String::new(),
                 input: "{}".to_owned(),
                 tasks: String::new(),
+                redrives: 0,
                 expected: String::new(),
                 lines: 0..0,
             }),
@@ -46,6 +49,7 @@ fn read(text: &str) -> Vec<Spec> {
                     "asl" => spec.definition = content,
                     "input" => spec.input = content,
                     "tasks" => spec.tasks = content,
+                    "redrives" => spec.redrives = content.parse().expect("redrives are a number"),
                     "records" => (spec.expected, spec.lines) = (content, start + 1..number),
                     other => panic!("{}: a block of unknown kind {other:?}", spec.title),
                 }
@@ -93,13 +97,25 @@ fn happens(spec: &Spec) -> Vec<String> {
     });
     let input = Payload::parse(spec.input.as_str()).expect("the input is JSON");
     let mut script = |asked: &Asked<'_>| Ok::<_, ()>(Behaviour::of(answer(&spec.tasks, asked)));
-    let ran = drive::run(&program, &info, input, Time::Jumps, &mut script).expect("the script answers");
-    let lines = drive::describe(START_MS, &ran.batches);
+    let mode = (Time::Jumps, spec.redrives);
+    let ran = drive::run_redriven(&program, &info, input, mode, &mut script).expect("the script answers");
+    let mut lines = drive::describe(START_MS, &ran.batches);
     for kept in 1..ran.batches.len() {
-        let resumed =
-            drive::resume(&program, &info, &ran.batches[..kept], &mut script).expect("the script answers");
+        // Child executions have records of their own: what they had come to is lost with the rest here.
+        if !ran.children.is_empty() && spec.redrives > 0 {
+            break;
+        }
+        let resumed = drive::resume(&program, &info, &ran.batches[..kept], spec.redrives, &mut script)
+            .expect("the script answers");
         let again = drive::describe(START_MS, &resumed.batches);
         assert_eq!(again, lines, "{}: lost after {kept} of {} batches", spec.title, ran.batches.len());
+    }
+    if spec.redrives > 0 {
+        let children = ran.children.values().filter(|child| child.ran.batches.len() > 1);
+        for Child { info, ran } in children {
+            lines.push(format!("child execution {}:", info.child_of.as_ref().map_or(0, |of| of.index)));
+            lines.extend(drive::describe(START_MS, &ran.batches));
+        }
     }
     lines
 }

@@ -12,7 +12,7 @@ use stepwell_aws::Account;
 use stepwell_figures::Counter;
 use stepwell_integrations::{Host, Progress, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_interpreter::{
-    ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, TaskReply, TaskToken, limits,
+    ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, MapRunSettings, TaskReply, TaskToken, limits,
 };
 use stepwell_store::{
     CommitError, ExecutionKey, ExecutionRow, Executions, ExpressStarts, HistoryPage, ListCursor, Listed,
@@ -28,8 +28,8 @@ use crate::figures::{EngineFigures, ShardFigures};
 use crate::machines::{MachineRevision, Machines};
 use crate::retention::Retention;
 use crate::shard::{
-    ExpressIds, ExpressKeys, Message, Shard, StartRequest, StopRequest, Surroundings, SyncRequest,
-    TokenAction, TokenRequest,
+    ExpressIds, ExpressKeys, Message, RedriveRequest, Shard, StartRequest, StopRequest, Surroundings,
+    SyncRequest, TokenAction, TokenRequest, UpdateMapRunRequest,
 };
 
 /// Requests that may wait for one shard; more are refused (back-pressure).
@@ -157,6 +157,61 @@ pub enum StopExecutionError {
         /// What went wrong.
         reason: String,
     },
+    /// The engine is stopping.
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
+/// Why an execution was not redriven.
+#[derive(Debug, thiserror::Error)]
+pub enum RedriveExecutionError {
+    /// There is none with this ARN.
+    #[error("Execution Does Not Exist: '{execution_arn}'")]
+    DoesNotExist {
+        /// The ARN.
+        execution_arn: Arc<str>,
+    },
+    /// It is not one that can be.
+    #[error("{reason}")]
+    NotRedrivable {
+        /// `redriveStatusReason`
+        reason: &'static str,
+    },
+    /// Too many requests wait already.
+    #[error("Rate exceeded")]
+    Throttled,
+    /// It could not be made durable.
+    #[error(transparent)]
+    Commit(CommitError),
+    /// It could not be read.
+    #[error("{reason}")]
+    Read {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The engine is stopping.
+    #[error("the engine is stopping")]
+    Stopping,
+}
+
+/// Why a Map Run was not updated.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateMapRunError {
+    /// There is none with this ARN.
+    #[error("there is no such Map Run")]
+    DoesNotExist,
+    /// It is over.
+    #[error("the Map Run is over")]
+    Completed,
+    /// Too many requests wait already.
+    #[error("Rate exceeded")]
+    Throttled,
+    /// It could not be made durable.
+    #[error(transparent)]
+    Commit(CommitError),
+    /// It could not be read.
+    #[error(transparent)]
+    Read(ReadError),
     /// The engine is stopping.
     #[error("the engine is stopping")]
     Stopping,
@@ -496,6 +551,49 @@ impl Engine {
         answered.await.unwrap_or(Err(StopExecutionError::Stopping))
     }
 
+    /// RedriveExecution: one that ended without success goes on from where it failed. Gives its `redriveDate` once
+    /// that is durable; the same one again for the same client token.
+    pub async fn redrive_execution(
+        &self,
+        execution_arn: &str,
+        client_token: Option<String>,
+    ) -> Result<i64, RedriveExecutionError> {
+        let shard = self.shard(execution_arn);
+        if !shard.admit() {
+            return Err(RedriveExecutionError::Throttled);
+        }
+        let (answer, answered) = oneshot::channel();
+        let client_token = client_token.map(Arc::from);
+        let request = RedriveRequest { execution_arn: execution_arn.into(), client_token, answer };
+        shard.inbox.send(Message::Redrive(Box::new(request))).map_err(|_| RedriveExecutionError::Stopping)?;
+        answered.await.unwrap_or(Err(RedriveExecutionError::Stopping))
+    }
+
+    /// UpdateMapRun. Returns once it is durable. Blocks for a moment, to find the Map Run.
+    pub async fn update_map_run(
+        &self,
+        map_run_arn: &str,
+        settings: MapRunSettings,
+    ) -> Result<(), UpdateMapRunError> {
+        let executions = &self.inner.executions;
+        let run = executions.map_run(map_run_arn).map_err(UpdateMapRunError::Read)?;
+        let (key, _) = run.ok_or(UpdateMapRunError::DoesNotExist)?;
+        let row = executions.row(key).map_err(UpdateMapRunError::Read)?;
+        let execution_arn = row.ok_or(UpdateMapRunError::DoesNotExist)?.info.execution_arn.clone();
+        let shard = self.shard(&execution_arn);
+        if !shard.admit() {
+            return Err(UpdateMapRunError::Throttled);
+        }
+        let (answer, answered) = oneshot::channel();
+        let request =
+            UpdateMapRunRequest { execution_arn, map_run_arn: map_run_arn.into(), settings, answer };
+        shard
+            .inbox
+            .send(Message::UpdateMapRun(Box::new(request)))
+            .map_err(|_| UpdateMapRunError::Stopping)?;
+        answered.await.unwrap_or(Err(UpdateMapRunError::Stopping))
+    }
+
     /// SendTaskSuccess. Returns once it is durable.
     pub async fn send_task_success(&self, token: &str, output: Payload) -> Result<(), TaskTokenError> {
         self.send_task(token, TokenAction::End(TaskReply::Succeeded(output))).await
@@ -582,6 +680,11 @@ impl Engine {
         }
     }
 
+    /// What the store holds of executions.
+    pub(crate) fn executions(&self) -> &Executions {
+        &self.inner.executions
+    }
+
     /// ListExecutions of a machine, or of what was started by one of its versions or aliases, newest first.
     pub fn list_executions(
         &self,
@@ -591,6 +694,18 @@ impl Engine {
         limit: usize,
     ) -> Result<Listed, ReadError> {
         self.inner.executions.list(state_machine_arn, status, after, limit)
+    }
+
+    /// The same of those that `matches`; a page may have fewer than `limit`.
+    pub fn list_executions_matching(
+        &self,
+        arn: &str,
+        status: Option<stepwell_interpreter::ExecutionStatus>,
+        after: Option<&ListCursor>,
+        limit: usize,
+        matches: impl Fn(&ExecutionRow) -> bool,
+    ) -> Result<Listed, ReadError> {
+        self.inner.executions.list_matching(arn, status, after, limit, matches)
     }
 
     /// Stops the shards after what they have in hand, and gives up the tasks under way; the next start goes on with

@@ -14,6 +14,8 @@ mod dispatch;
 mod engine;
 mod figures;
 pub mod machines;
+mod map_runs;
+mod redrive;
 mod retention;
 mod shard;
 #[doc(hidden)]
@@ -21,10 +23,14 @@ pub mod simulation;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{
-    Engine, EngineOptions, EngineStartError, ExecutionDescription, RETENTION, StartExecution,
-    StartExecutionError, StartedExecution, StopExecutionError, SyncExecution, TaskCall, TaskCallFailed,
-    TaskTokenError,
+    Engine, EngineOptions, EngineStartError, ExecutionDescription, RETENTION, RedriveExecutionError,
+    StartExecution, StartExecutionError, StartedExecution, StopExecutionError, SyncExecution, TaskCall,
+    TaskCallFailed, TaskTokenError, UpdateMapRunError,
 };
 pub use figures::{EngineFigures, ShardSnapshot, TASK_KINDS, TASK_OUTCOMES, TaskSnapshot};
-pub use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent};
-pub use stepwell_store::{ExecutionRow, HistoryPage, ListCursor};
+pub use map_runs::{ChildStatus, ChildrenCounts, MapRunDescription};
+pub use redrive::not_redrivable_reason;
+pub use stepwell_interpreter::{
+    EventDetails, ExecutionStatus, HistoryEvent, MapRunSettings, MapRunState, MapRunStatus,
+};
+pub use stepwell_store::{ChildrenCount, ExecutionRow, HistoryPage, ListCursor, Listed};

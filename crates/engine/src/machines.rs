@@ -446,6 +446,12 @@ impl Machines {
         self.read_entries().iter().filter(|(_, e)| e.record.deleting).map(|(arn, _)| arn.clone()).collect()
     }
 
+    /// Whether the machine `arn` is gone or about to go.
+    #[must_use]
+    pub fn is_deleted(&self, arn: &str) -> bool {
+        self.entry(arn).is_none_or(|entry| entry.record.deleting)
+    }
+
     /// The machine `arn` with its current revision; `None` where there is none.
     pub fn describe(&self, arn: &str) -> Result<Option<MachineDescription>, MachinesError> {
         let Some(entry) = self.entry(arn) else { return Ok(None) };

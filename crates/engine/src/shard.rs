@@ -3,6 +3,7 @@
 mod children;
 mod express;
 mod parking;
+mod redrive;
 mod removal;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -14,19 +15,22 @@ use stepwell_asl::payload::Payload;
 use stepwell_asl::program::ResourceKind;
 use stepwell_integrations::{Host, Progress, TaskRequest};
 use stepwell_interpreter::{
-    ChildStart, Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, Moment, Record,
-    TaskDispatch, TaskReply, TaskToken, decide, resume,
+    ChildStart, Command, Decision, Effect, Execution, ExecutionInfo, ExecutionStatus, MapRunSettings, Moment,
+    Record, TaskDispatch, TaskReply, TaskToken, decide, resume,
 };
 use stepwell_store::{
     CommitError, ExecutionKey, ExecutionRow, Executions, ExpressStart, ExpressStarts, Outcome, ReadError,
-    Store, WriteBatch,
+    Redrives, Store, WriteBatch,
 };
 use tokio::sync::oneshot;
 
 use crate::activities::{Activities, ActivityTask, Offer};
 use crate::clock::Clock;
 use crate::dispatch::{AttemptKey, Dispatcher};
-use crate::engine::{StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError, shard_index};
+use crate::engine::{
+    RedriveExecutionError, StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError,
+    UpdateMapRunError, shard_index,
+};
 use crate::figures::ShardFigures;
 use crate::machines::{MachineRevision, Machines};
 use crate::retention::Removal;
@@ -68,6 +72,10 @@ pub(crate) enum Message {
     /// A worker takes an activity's task. Answered once its start is durable; dropped unanswered where nobody waits
     /// for the task any more.
     ActivityTaken { attempt: AttemptKey, worker_name: Option<Arc<str>>, answer: oneshot::Sender<()> },
+    /// RedriveExecution.
+    Redrive(Box<RedriveRequest>),
+    /// UpdateMapRun.
+    UpdateMapRun(Box<UpdateMapRunRequest>),
     /// A Map Run asks for a child execution.
     StartChild { child: Box<ChildStart>, revision: Arc<MachineRevision> },
     /// The Map Run of this child execution is over.
@@ -109,6 +117,21 @@ pub(crate) struct StopRequest {
     pub answer: oneshot::Sender<Result<i64, StopExecutionError>>,
 }
 
+/// A RedriveExecution request for this shard.
+pub(crate) struct RedriveRequest {
+    pub execution_arn: Arc<str>,
+    pub client_token: Option<Arc<str>>,
+    pub answer: oneshot::Sender<Result<i64, RedriveExecutionError>>,
+}
+
+/// An UpdateMapRun request for the shard of the Map Run's execution.
+pub(crate) struct UpdateMapRunRequest {
+    pub execution_arn: Arc<str>,
+    pub map_run_arn: Arc<str>,
+    pub settings: MapRunSettings,
+    pub answer: oneshot::Sender<Result<(), UpdateMapRunError>>,
+}
+
 /// A request that a task token came with.
 pub(crate) struct TokenRequest {
     pub token: TaskToken,
@@ -141,6 +164,8 @@ enum Release {
     ),
     Stop(oneshot::Sender<Result<i64, StopExecutionError>>, i64),
     Token(oneshot::Sender<Result<(), TaskTokenError>>, Result<(), TaskTokenError>),
+    Redrive(oneshot::Sender<Result<i64, RedriveExecutionError>>, Result<i64, RedriveExecutionError>),
+    UpdateMapRun(oneshot::Sender<Result<(), UpdateMapRunError>>, Result<(), UpdateMapRunError>),
     ActivityTaken(oneshot::Sender<()>),
     Dispatch(AttemptKey, Box<TaskRequest>),
     Offer(Box<Offer>),
@@ -356,6 +381,14 @@ impl Shard {
                 self.queued_requests.fetch_sub(1, Ordering::Relaxed);
                 self.token(*request);
             }
+            Message::Redrive(request) => {
+                self.queued_requests.fetch_sub(1, Ordering::Relaxed);
+                self.redrive(request);
+            }
+            Message::UpdateMapRun(request) => {
+                self.queued_requests.fetch_sub(1, Ordering::Relaxed);
+                self.update_map_run(*request);
+            }
             Message::ActivityTaken { attempt: (key, scheduled_event), worker_name, answer } => {
                 let waits =
                     self.live.get(&key).is_some_and(|live| live.execution.waits_for_worker(scheduled_event));
@@ -364,7 +397,7 @@ impl Shard {
                     self.releases.push(Release::ActivityTaken(answer));
                 }
             }
-            Message::StartChild { child, revision } => self.start_child(*child, revision),
+            Message::StartChild { child, revision } => self.start_child(child, revision),
             Message::StopChild { execution_arn } => self.stop_child(&execution_arn),
             Message::ChildEnded { parent_arn, command } => {
                 if let Some(key) = self.running(&parent_arn) {
@@ -410,28 +443,45 @@ impl Shard {
             state_machine_version_arn,
             state_machine_alias_arn,
             outcome: None,
+            redrives: Redrives::default(),
         };
-        let mut execution = Execution::new(info.clone());
-        let moment = self.moment();
-        let number = execution.next_batch();
-        let decision = decide(&revision.program, &mut execution, Command::Start { input }, moment);
-        let mut live = Live { execution, revision, row, timer_ms: None, is_parked: false };
-        live.row.outcome = outcome(&decision, self.now_ms);
-        self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
-        self.figures.started.add_alone(1);
-        self.figures.decided(&decision.records);
-        self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
-        self.log(&live.revision, &info, &decision.records);
         let started = StartedExecution { execution_arn: info.execution_arn.clone(), start_ms: info.start_ms };
         self.releases.push(Release::Start(answer, Ok(started)));
-        let stop_ms = live.row.outcome.as_ref().map(|outcome| outcome.stop_ms);
+        self.begin_standard(key, row, revision, input);
+    }
+
+    /// Starts the Standard execution of which `row` tells.
+    fn begin_standard(
+        &mut self,
+        key: ExecutionKey,
+        row: ExecutionRow,
+        revision: Arc<MachineRevision>,
+        input: Payload,
+    ) {
+        let mut execution = Execution::new(row.info.clone());
+        let moment = self.moment();
+        let decision = decide(&revision.program, &mut execution, Command::Start { input }, moment);
+        let mut live = Live { execution, revision, row, timer_ms: None, is_parked: false };
+        live.row.outcome = outcome(&decision, &live.execution, self.now_ms);
+        self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
+        self.figures.started.add_alone(1);
+        self.run_on(key, live, decision);
+    }
+
+    /// An execution begins to run, or runs again after a redrive, with `decision`: puts what happened into the round's
+    /// batch, all but the row.
+    fn run_on(&mut self, key: ExecutionKey, live: Live, decision: Decision) {
+        let (info, outcome) = (live.row.info.clone(), live.row.outcome.clone());
+        let Surroundings { executions, machines, .. } = &*self.surroundings;
+        put_decision(&mut self.batch, executions, machines, key, &live, &decision.records);
+        self.figures.decided(&decision.records);
         self.by_arn.insert(info.execution_arn.clone(), key);
         self.live.insert(key, live);
         self.release_effects(key, &info, decision.effects);
-        if let Some(stop_ms) = stop_ms {
+        if let Some(outcome) = outcome {
             self.live.remove(&key);
             self.by_arn.remove(&info.execution_arn);
-            self.closed(&info.execution_arn, stop_ms);
+            self.closed(&info.execution_arn, outcome.stop_ms);
         } else {
             self.set_timer(key);
             self.consider_parking(key);
@@ -553,7 +603,6 @@ impl Shard {
         }
         let moment = self.moment();
         let Some(live) = self.live.get_mut(&key) else { return };
-        let number = live.execution.next_batch();
         let decision = decide(&live.revision.program, &mut live.execution, command, moment);
         if decision.records.is_empty() {
             // Nothing happened, but a cut run may still have to go on.
@@ -562,17 +611,14 @@ impl Shard {
             self.consider_parking(key);
             return;
         }
-        let executions = &self.surroundings.executions;
-        executions.put_records(&mut self.batch, key, number, &decision.records);
+        live.row.outcome = outcome(&decision, &live.execution, moment.now_ms);
+        let Surroundings { executions, machines, .. } = &*self.surroundings;
+        put_decision(&mut self.batch, executions, machines, key, live, &decision.records);
         self.figures.decided(&decision.records);
-        let info = live.row.info.clone();
-        if let Some(log) = self.surroundings.machines.execution_log() {
-            log.log(&mut self.batch, &live.revision, &info, &decision.records);
-        }
-        live.row.outcome = outcome(&decision, moment.now_ms);
         if live.row.outcome.is_some() {
             executions.put_closed(&mut self.batch, key, &live.row);
         }
+        let info = live.row.info.clone();
         let stop_ms = live.row.outcome.as_ref().map(|outcome| outcome.stop_ms);
         self.release_effects(key, &info, decision.effects);
         if let Some(stop_ms) = stop_ms {
@@ -609,7 +655,8 @@ impl Shard {
                 Effect::Finished { status, output, .. } => {
                     self.figures.ended(status);
                     tracing::debug!(execution = %info.execution_arn, status = status.name(), "execution ended");
-                    self.tell_parent(info, output.map(|stored| stored.payload));
+                    let redrive = self.live.get(&key).map_or(0, |live| live.row.redrives.of_map_run);
+                    self.tell_parent(info, redrive, output.map(|stored| stored.payload));
                 }
                 effect => {
                     let revision = self.live.get(&key).map(|live| live.revision.clone());
@@ -660,13 +707,6 @@ impl Shard {
     }
 
     /// Hands the round to the store. Its releases follow once it is durable; the shard goes on meanwhile.
-    /// Logs what happened, in the batch that makes it durable.
-    fn log(&mut self, revision: &MachineRevision, info: &ExecutionInfo, records: &[Record]) {
-        if let Some(log) = self.surroundings.machines.execution_log() {
-            log.log(&mut self.batch, revision, info, records);
-        }
-    }
-
     fn commit(&mut self) {
         if self.batch.is_empty() && self.releases.is_empty() {
             return;
@@ -712,6 +752,14 @@ fn perform(
         (Release::Token(answer, _), Err(error)) => {
             drop(answer.send(Err(TaskTokenError::Commit(error.clone()))))
         }
+        (Release::Redrive(answer, result), Ok(())) => drop(answer.send(result)),
+        (Release::Redrive(answer, _), Err(error)) => {
+            drop(answer.send(Err(RedriveExecutionError::Commit(error.clone()))))
+        }
+        (Release::UpdateMapRun(answer, result), Ok(())) => drop(answer.send(result)),
+        (Release::UpdateMapRun(answer, _), Err(error)) => {
+            drop(answer.send(Err(UpdateMapRunError::Commit(error.clone()))))
+        }
         (Release::ActivityTaken(answer), Ok(())) => drop(answer.send(())),
         (Release::Dispatch(attempt, request), Ok(())) => {
             dispatcher.dispatch(attempt, *request, shard.clone())
@@ -743,8 +791,29 @@ fn perform(
     }
 }
 
+/// Puts the records of the decision that an execution has just made into a batch, and what follows from them: the rows
+/// of Map Runs, and logs.
+fn put_decision(
+    batch: &mut WriteBatch,
+    executions: &Executions,
+    machines: &Machines,
+    key: ExecutionKey,
+    live: &Live,
+    records: &[Record],
+) {
+    let Live { execution, revision, row, .. } = live;
+    let number = execution.next_batch() - 1;
+    executions.put_records(batch, key, number, records);
+    for run in execution.map_runs().iter().filter(|run| run.changed_in == number) {
+        executions.put_map_run(batch, key, run);
+    }
+    if let Some(log) = machines.execution_log() {
+        log.log(batch, revision, &row.info, execution.redrive_count(), records);
+    }
+}
+
 /// How the decision ended the execution, if it did.
-fn outcome(decision: &Decision, now_ms: i64) -> Option<Outcome> {
+fn outcome(decision: &Decision, execution: &Execution, now_ms: i64) -> Option<Outcome> {
     let stop_ms = decision.records.iter().rev().find_map(|record| match record {
         Record::Event(event) => Some(event.timestamp_ms),
         Record::Private(_) => None,
@@ -759,6 +828,7 @@ fn outcome(decision: &Decision, now_ms: i64) -> Option<Outcome> {
                 output: output.as_ref().map(|stored| (stored.batch, stored.index)),
                 error: error.clone(),
                 cause: cause.clone(),
+                last_event_id: execution.last_event_id(),
             })
         }
         _ => None,

@@ -1,14 +1,17 @@
 //! [`Execution::apply`]: the only function that changes an execution.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use stepwell_asl::program::{ExecutionType, ProcessorMode, Program, StateId, StateKind};
 
 use crate::event::{EventDetails, HistoryEvent, PrivateRecord, Record, ScheduledResource, Stored, ThreadId};
 use crate::execution::{
-    Activity, Attempt, Children, DueWhat, Execution, ExecutionKind, ExecutionStatus, MapRun, Parent,
-    Position, Thread, Visit,
+    Activity, Attempt, Children, DueWhat, Execution, ExecutionKind, ExecutionStatus, Parent, Position,
+    Thread, Visit,
 };
+use crate::map_run::{MapRun, MapRunSettings, MapRunState, MapRunStatus, concurrency_limit};
+use crate::redrive::GivenUp;
 use crate::retry::Failure;
 
 /// A record that does not follow from what happened before: the journal is broken.
@@ -57,15 +60,20 @@ impl Execution {
         if event.id != self.last_event_id + 1 {
             return Err(ApplyError::Gap { expected: self.last_event_id + 1, found: event.id });
         }
-        if self.status != ExecutionStatus::Running {
+        let is_redrive = matches!(event.details, EventDetails::ExecutionRedriven { .. });
+        let fits =
+            if is_redrive { self.status.is_unsuccessful() } else { self.status == ExecutionStatus::Running };
+        if !fits {
             return Err(ApplyError::Closed { id: event.id });
         }
+        let at_ms = event.timestamp_ms;
         match &event.details {
             EventDetails::ExecutionStarted { input, .. } => self.begin(program, input),
-            EventDetails::ExecutionSucceeded { .. } => self.end(ExecutionStatus::Succeeded),
-            EventDetails::ExecutionFailed { .. } => self.end(ExecutionStatus::Failed),
-            EventDetails::ExecutionAborted { .. } => self.end(ExecutionStatus::Aborted),
-            EventDetails::ExecutionTimedOut { .. } => self.end(ExecutionStatus::TimedOut),
+            EventDetails::ExecutionRedriven { .. } => self.redrive(program, at_ms),
+            EventDetails::ExecutionSucceeded { .. } => self.end(ExecutionStatus::Succeeded, at_ms),
+            EventDetails::ExecutionFailed { .. } => self.end(ExecutionStatus::Failed, at_ms),
+            EventDetails::ExecutionAborted { .. } => self.end(ExecutionStatus::Aborted, at_ms),
+            EventDetails::ExecutionTimedOut { .. } => self.end(ExecutionStatus::TimedOut, at_ms),
             EventDetails::MapIterationSucceeded { .. } => {
                 self.child_succeeded(event.thread, Some(event.id))?
             }
@@ -87,9 +95,21 @@ impl Execution {
         };
         let start_at = start_at.unwrap_or(program.start_at);
         self.add_thread(ThreadId::MAIN, None, start_at, input, 0);
+        self.begin_timeout(self.info.start_ms);
+    }
+
+    /// `TimeoutSeconds` of the machine begins to run.
+    fn begin_timeout(&mut self, at_ms: i64) {
         if let Some(timeout_s) = self.info.timeout_s {
-            self.due.insert((self.info.start_ms + i64::from(timeout_s) * 1000, DueWhat::Execution));
+            self.due.insert((at_ms + i64::from(timeout_s) * 1000, DueWhat::Execution));
         }
+    }
+
+    /// Notes for all chains what is ready and what is due, after the execution began to run again.
+    pub(crate) fn remember_all(&mut self, at_ms: i64) {
+        self.begin_timeout(at_ms);
+        let ids: Vec<ThreadId> = self.threads.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.remember(id));
     }
 
     fn add_thread(
@@ -106,9 +126,13 @@ impl Execution {
         self.ready.insert(id);
     }
 
-    fn end(&mut self, status: ExecutionStatus) {
+    fn end(&mut self, status: ExecutionStatus, at_ms: i64) {
         self.status = status;
-        self.threads.clear();
+        self.map_runs.abort_all(self.batch, at_ms);
+        // What did not succeed can be redriven from where it stood.
+        if status == ExecutionStatus::Succeeded {
+            self.threads.clear();
+        }
         self.ready.clear();
         self.due.clear();
     }
@@ -116,6 +140,7 @@ impl Execution {
     fn apply_thread_event(&mut self, program: &Program, event: &HistoryEvent) -> Result<(), ApplyError> {
         let misplaced = || ApplyError::Misplaced { id: event.id };
         self.forget(event.thread);
+        self.apply_to_map_runs(event);
         let thread = self.threads.get_mut(&event.thread).ok_or_else(misplaced)?;
         let mut is_in_chain = true;
         match &event.details {
@@ -128,6 +153,7 @@ impl Execution {
                     input: input.clone(),
                     retries: Vec::new(),
                     activity: Activity::Ready,
+                    given_up: None,
                 });
             }
             EventDetails::StateExited { output, assigned, next, .. } => {
@@ -179,6 +205,9 @@ impl Execution {
                     Failure { error: error.clone(), cause: cause.clone(), is_heartbeat: *is_heartbeat };
                 return self.children_failed(*parent, *failing_event, failure).ok_or(misplaced);
             }
+            PrivateRecord::MapRunUpdated { thread, settings } => {
+                return self.map_run_updated(*thread, *settings).ok_or(misplaced);
+            }
             PrivateRecord::WaitScheduled { thread, .. }
             | PrivateRecord::RetryScheduled { thread, .. }
             | PrivateRecord::HeartbeatReceived { thread, .. }
@@ -197,6 +226,7 @@ impl Execution {
                     visit.retries.resize(retrier + 1, 0);
                 }
                 visit.retries[retrier] += 1;
+                visit.given_up = None;
                 visit.activity = Activity::BackingOff { due_ms: *due_ms };
             }
             PrivateRecord::HeartbeatReceived { at_ms, .. } => {
@@ -206,9 +236,7 @@ impl Execution {
             }
             PrivateRecord::ChildExecutionStarted { index, .. } => {
                 if let Activity::MapRun(run) = &mut visit.activity {
-                    run.running.insert(*index);
-                    run.children.next_index = index + 1;
-                    run.children.running += 1;
+                    run.child_started(*index);
                 }
             }
             PrivateRecord::ChildExecutionEnded { index, output, .. } => {
@@ -216,8 +244,10 @@ impl Execution {
                     && run.running.remove(index)
                     && let Some(result) = run.children.results.get_mut(*index as usize)
                 {
-                    run.failed += u32::from(output.is_none());
                     result.clone_from(output);
+                    if output.is_none() {
+                        run.unsuccessful.insert(*index);
+                    }
                     run.children.ended += 1;
                     run.children.running -= 1;
                 }
@@ -272,15 +302,93 @@ impl Execution {
     }
 
     fn children_failed(&mut self, parent: ThreadId, failing_event: u64, failure: Failure) -> Option<()> {
+        let mut threads = BTreeMap::new();
         for id in self.descendants(parent) {
             self.forget(id);
-            self.threads.remove(&id);
+            let Some(thread) = self.threads.remove(&id) else { continue };
+            if let Some(run) = thread.map_run() {
+                self.map_runs.end(&run.map_run_arn, self.batch, MapRunStatus::Aborted, self.last_event_ms);
+            }
+            threads.insert(id, thread);
         }
         self.forget(parent);
         let container = self.threads.get_mut(&parent)?;
-        container.last_event = failing_event;
-        container.visit_mut()?.activity = Activity::Failed(failure);
+        let last_event = std::mem::replace(&mut container.last_event, failing_event);
+        let visit = container.visit_mut()?;
+        let activity = std::mem::replace(&mut visit.activity, Activity::Failed(failure));
+        if let Activity::Children(children) = activity {
+            visit.give_up(GivenUp::Children { children, threads, last_event });
+        }
         self.remember(parent);
+        Some(())
+    }
+
+    /// What an event means for the Map Run of its chain, as it is told of.
+    fn apply_to_map_runs(&mut self, event: &HistoryEvent) {
+        let (batch, at_ms) = (self.batch, event.timestamp_ms);
+        let Some(thread) = self.threads.get(&event.thread) else { return };
+        let visit = thread.visit();
+        let visited: Option<Arc<str>> = visit.and_then(|visit| match &visit.activity {
+            Activity::MapRun(run) | Activity::Redriving(run) => Some(run.map_run_arn.clone()),
+            _ => None,
+        });
+        match &event.details {
+            EventDetails::MapRunStarted {
+                map_run_arn,
+                children,
+                concurrency,
+                tolerated_failure_count,
+                tolerated_failure_percentage,
+            } => {
+                let items = visit.and_then(|visit| match &visit.activity {
+                    Activity::Children(items) => u32::try_from(items.results.len()).ok(),
+                    _ => None,
+                });
+                self.map_runs.add(MapRunState {
+                    map_run_arn: map_run_arn.clone(),
+                    started_event: event.id,
+                    status: MapRunStatus::Running,
+                    start_ms: at_ms,
+                    stop_ms: None,
+                    max_concurrency: *concurrency,
+                    tolerated_failure_count: *tolerated_failure_count,
+                    tolerated_failure_percentage: *tolerated_failure_percentage,
+                    children: *children,
+                    items: items.unwrap_or(*children),
+                    redrive_count: 0,
+                    redrive_ms: None,
+                    changed_in: batch,
+                });
+            }
+            EventDetails::MapRunRedriven { map_run_arn, redrive_count } => {
+                self.map_runs.change(map_run_arn, batch, |run| {
+                    (run.status, run.stop_ms) = (MapRunStatus::Running, None);
+                    (run.redrive_count, run.redrive_ms) = (*redrive_count, Some(at_ms));
+                });
+            }
+            EventDetails::MapRunSucceeded => {
+                visited.iter().for_each(|arn| self.map_runs.end(arn, batch, MapRunStatus::Succeeded, at_ms));
+            }
+            // Whatever makes the state fail is the end of its Map Run.
+            EventDetails::MapRunFailed { .. } | EventDetails::MapStateFailed => {
+                visited.iter().for_each(|arn| self.map_runs.end(arn, batch, MapRunStatus::Failed, at_ms));
+            }
+            _ => {}
+        }
+    }
+
+    fn map_run_updated(&mut self, thread: ThreadId, settings: MapRunSettings) -> Option<()> {
+        self.forget(thread);
+        let run = self.threads.get_mut(&thread)?.map_run_mut()?;
+        run.set(settings);
+        let arn = run.map_run_arn.clone();
+        self.map_runs.change(&arn, self.batch, |run| {
+            run.max_concurrency = settings.max_concurrency.unwrap_or(run.max_concurrency);
+            run.tolerated_failure_count = settings.tolerated_failure_count.or(run.tolerated_failure_count);
+            run.tolerated_failure_percentage =
+                settings.tolerated_failure_percentage.or(run.tolerated_failure_percentage);
+        });
+        self.remember(thread);
         Some(())
     }
 
@@ -375,18 +483,37 @@ fn apply_to_visit(
             concurrency,
             tolerated_failure_count,
             tolerated_failure_percentage,
-        } => Activity::MapRun(MapRun {
+        } => Activity::MapRun(Box::new(MapRun {
             map_run_arn: map_run_arn.clone(),
             kind: kind_of_children(program, visit.state),
-            children: Children::new(*children, *concurrency),
+            begins_after: event.previous_event_id,
+            children: Children::new(*children, concurrency_limit(*concurrency)),
             running: BTreeSet::new(),
-            failed: 0,
+            unsuccessful: BTreeSet::new(),
+            to_redrive: BTreeSet::new(),
+            redrive_count: 0,
             tolerated_failure_count: *tolerated_failure_count,
             tolerated_failure_percentage: *tolerated_failure_percentage,
-        }),
-        EventDetails::MapRunFailed { error, cause } => failed(error, cause, false),
-        EventDetails::ParallelStateStarted => Activity::Children(branches(program, visit.state)?),
+        })),
+        EventDetails::MapRunRedriven { redrive_count, .. } => {
+            let Activity::Redriving(run) = &mut visit.activity else { return None };
+            let mut run = run.clone();
+            run.redrive(*redrive_count);
+            Activity::MapRun(run)
+        }
+        EventDetails::MapRunFailed { error, cause } => {
+            let failed = failed(error, cause, false);
+            if let Activity::MapRun(run) = std::mem::replace(&mut visit.activity, failed) {
+                visit.give_up(GivenUp::MapRun(run));
+            }
+            return Some(());
+        }
+        EventDetails::ParallelStateStarted => {
+            visit.given_up = None;
+            Activity::Children(branches(program, visit.state)?)
+        }
         EventDetails::MapStateStarted { length, concurrency } => {
+            visit.given_up = None;
             Activity::Children(Children::new(*length, *concurrency))
         }
         _ => return None,

@@ -7,6 +7,7 @@ use stepwell_asl::program::Resource;
 
 use crate::event::{Record, Stored, ThreadId};
 use crate::execution::{ExecutionInfo, ExecutionStatus};
+use crate::map_run::MapRunSettings;
 
 /// Time and chance, the two things a decision cannot take from itself.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,15 @@ pub enum Command {
         /// How.
         reply: TaskReply,
     },
+    /// RedriveExecution: one that ended without success goes on.
+    Redrive,
+    /// UpdateMapRun.
+    UpdateMapRun {
+        /// Which one; one that does not run stays as it is.
+        map_run_arn: Arc<str>,
+        /// What changes.
+        settings: MapRunSettings,
+    },
     /// A child execution of a Map Run has ended.
     ChildEnded {
         /// The chain that visits the Map state.
@@ -66,6 +76,9 @@ pub enum Command {
         map_run_arn: Arc<str>,
         /// Which child, from 0.
         index: u32,
+        /// With which redrive of the Map Run it began or was redriven; 0 without. That it failed in an earlier one
+        /// changes nothing.
+        redrive: u32,
         /// What it gave; `None` where it did not succeed.
         output: Option<Payload>,
     },
@@ -116,7 +129,8 @@ pub enum Effect {
         /// Id of its `…Scheduled` event.
         scheduled_event: u64,
     },
-    /// Start a child execution of a Map Run, unless it has been started before.
+    /// Start a child execution of a Map Run, unless it has been started before; redrive one that failed before the Map
+    /// Run was redriven.
     StartChild(Box<ChildStart>),
     /// Stop a child execution: its Map Run is over.
     StopChild {
@@ -145,6 +159,9 @@ pub struct ChildStart {
     pub info: ExecutionInfo,
     /// Its input.
     pub input: Payload,
+    /// The number of the Map Run's redrive, from 1; 0 before the first. One that failed in an earlier one is to be
+    /// redriven.
+    pub redrive: u32,
 }
 
 /// One attempt to be made.

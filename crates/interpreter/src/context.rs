@@ -74,7 +74,10 @@ impl Surroundings<'_> {
         execution.insert("RoleArn", info.role_arn.clone());
         // AWS leaves it out of an execution that is waited for.
         if info.kind != ExecutionKind::SyncExpress {
-            execution.insert("RedriveCount", 0);
+            execution.insert("RedriveCount", i64::from(self.execution.redrive_count));
+        }
+        if let Some(redriven_ms) = self.execution.redriven_ms {
+            execution.insert("RedriveTime", time(redriven_ms));
         }
         let mut machine = Object::new();
         machine.insert("Id", info.state_machine_arn.clone());

@@ -12,7 +12,9 @@ use crate::command::{Command, Decision, Effect, Moment};
 use crate::context::Surroundings;
 use crate::event::{EventDetails, HistoryEvent, PrivateRecord, Record, StateType, Stored, ThreadId};
 use crate::execution::{DueWhat, Execution, ExecutionStatus, Position};
-use crate::limits::{CAUSE_CHARS_MAX, DECISION_RECORDS_MAX, ERROR_CHARS_MAX, HISTORY_EVENTS_MAX};
+use crate::limits::{
+    CAUSE_CHARS_MAX, DECISION_RECORDS_MAX, ERROR_CHARS_MAX, HISTORY_EVENTS_MAX, REDRIVABLE_EVENTS_MAX,
+};
 use crate::retry::Failure;
 use crate::states;
 
@@ -102,9 +104,21 @@ pub(crate) struct Deciding<'a> {
 impl<'a> Deciding<'a> {
     fn command(&mut self, command: Command) {
         if self.execution.status != ExecutionStatus::Running {
+            if matches!(command, Command::Redrive) {
+                self.redrive();
+            }
             return;
         }
         match command {
+            Command::Redrive => {}
+            Command::UpdateMapRun { map_run_arn, settings } => {
+                let threads = self.execution.threads.iter();
+                let runs = threads.filter_map(|(id, thread)| Some((*id, thread.map_run()?)));
+                let found = runs.into_iter().find(|(_, run)| run.map_run_arn == map_run_arn);
+                if let Some((thread, _)) = found {
+                    self.note(PrivateRecord::MapRunUpdated { thread, settings });
+                }
+            }
             Command::Start { input } if self.execution.last_event_id == 0 => {
                 let input = self.store(input);
                 let role_arn = self.execution.info.role_arn.clone();
@@ -130,9 +144,14 @@ impl<'a> Deciding<'a> {
             Command::TokenEnded { scheduled_event, reply } => {
                 self.with_attempt(scheduled_event, |this, thread| states::task::ended(this, thread, reply));
             }
-            Command::ChildEnded { thread, map_run_arn, index, output } => {
+            Command::ChildEnded { thread, map_run_arn, index, redrive, output } => {
                 let run = self.execution.threads.get(&thread).and_then(|t| t.map_run());
-                if run.is_some_and(|run| run.map_run_arn == map_run_arn && run.running.contains(&index)) {
+                let is_waited_for = run.is_some_and(|run| {
+                    run.map_run_arn == map_run_arn
+                        && run.running.contains(&index)
+                        && (output.is_some() || redrive == run.redrive_count)
+                });
+                if is_waited_for {
                     let output = output.map(|output| self.store(output));
                     self.note(PrivateRecord::ChildExecutionEnded { thread, index, output });
                 }
@@ -150,6 +169,19 @@ impl<'a> Deciding<'a> {
                     EventDetails::ExecutionAborted { error: cut_error(error), cause: cut_cause(cause) },
                 );
             }
+        }
+    }
+
+    /// The execution, which has ended, goes on from its unsuccessful states.
+    fn redrive(&mut self) {
+        // No more fit where not even the next event would.
+        let has_room = self.execution.last_event_id < REDRIVABLE_EVENTS_MAX;
+        if self.execution.status.is_unsuccessful() && has_room {
+            let redrive_count = self.execution.redrive_count + 1;
+            let previous = self.execution.last_event_id;
+            let details = EventDetails::ExecutionRedriven { redrive_count };
+            let _ = self.emit_after(previous, ThreadId::MAIN, details);
+            self.tick();
         }
     }
 
@@ -231,8 +263,9 @@ impl<'a> Deciding<'a> {
     /// What AWS writes last: the tasks that were scheduled in this decision, in order, have started.
     fn start_scheduled(&mut self) {
         for thread in std::mem::take(&mut self.scheduled) {
-            // It may be gone again: a sibling has failed meanwhile.
-            if self.execution.threads.get(&thread).is_none_or(|t| t.attempt().is_none()) {
+            // It may be gone again: a sibling has failed meanwhile, or the whole execution.
+            let is_over = self.execution.status != ExecutionStatus::Running;
+            if is_over || self.execution.threads.get(&thread).is_none_or(|t| t.attempt().is_none()) {
                 continue;
             }
             let done = states::task::started(self, thread);

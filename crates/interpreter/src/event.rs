@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
 
+use crate::map_run::MapRunSettings;
+
 /// A payload of an execution with the place where the journal keeps it. The journal writes each payload once, with
 /// the batch in which it first occurs; whoever passes it on refers to that place.
 #[derive(Debug, Clone)]
@@ -131,6 +133,8 @@ pub enum EventDetails {
     ExecutionAborted { error: Option<Arc<str>>, cause: Option<Arc<str>> },
     /// `ExecutionTimedOut`
     ExecutionTimedOut { error: Option<Arc<str>>, cause: Option<Arc<str>> },
+    /// `ExecutionRedriven`
+    ExecutionRedriven { redrive_count: u32 },
     /// `<Type>StateEntered`
     StateEntered { state_type: StateType, name: Arc<str>, input: Stored },
     /// `<Type>StateExited`; `next` (the state that follows, or none at the end of the chain) is not shown.
@@ -196,6 +200,8 @@ pub enum EventDetails {
         tolerated_failure_count: Option<u32>,
         tolerated_failure_percentage: Option<f64>,
     },
+    /// `MapRunRedriven`
+    MapRunRedriven { map_run_arn: Arc<str>, redrive_count: u32 },
     /// `MapRunSucceeded`
     MapRunSucceeded,
     /// `MapRunFailed`
@@ -273,6 +279,13 @@ pub enum PrivateRecord {
         index: u32,
         /// What it gave, where it succeeded.
         output: Option<Stored>,
+    },
+    /// A Map Run goes on under other settings.
+    MapRunUpdated {
+        /// The chain that visits the Map state.
+        thread: ThreadId,
+        /// Those that change.
+        settings: MapRunSettings,
     },
     /// A branch or iteration failed: all of them are gone, and the Parallel or Map state has failed.
     ChildrenFailed {

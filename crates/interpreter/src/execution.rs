@@ -8,6 +8,8 @@ use stepwell_asl::program::{Program, ResourceKind, StateId, StateKind};
 use crate::command::TaskDispatch;
 use crate::event::{Stored, ThreadId};
 use crate::limits::EXPRESS_SECONDS_MAX;
+use crate::map_run::{MapRun, MapRunState, MapRuns};
+use crate::redrive::GivenUp;
 use crate::retry::Failure;
 
 /// What is fixed when an execution starts.
@@ -88,6 +90,8 @@ pub struct ChildOf {
     pub thread: ThreadId,
     /// Which child, from 0.
     pub index: u32,
+    /// How many items it processes.
+    pub items: u32,
 }
 
 /// `status` of DescribeExecution.
@@ -114,6 +118,12 @@ impl ExecutionStatus {
         ExecutionStatus::TimedOut,
         ExecutionStatus::Aborted,
     ];
+
+    /// Whether an execution of this status can be redriven.
+    #[must_use]
+    pub fn is_unsuccessful(self) -> bool {
+        matches!(self, ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted)
+    }
 
     /// As the API spells it.
     #[must_use]
@@ -145,12 +155,17 @@ pub struct Execution {
     pub(crate) last_event_ms: i64,
     /// Number of the journal batch that the next decision fills.
     pub(crate) batch: u32,
+    /// Where its chains stand; also after an end without success, for a redrive.
     pub(crate) threads: BTreeMap<ThreadId, Thread>,
     pub(crate) next_thread: u32,
     /// Chains whose next step needs nobody else.
     pub(crate) ready: BTreeSet<ThreadId>,
     /// What is due when, in order; [`DueWhat::Execution`] is the machine's own timeout.
     pub(crate) due: BTreeSet<(i64, DueWhat)>,
+    pub(crate) redrive_count: u32,
+    /// When it was redriven last.
+    pub(crate) redriven_ms: Option<i64>,
+    pub(crate) map_runs: MapRuns,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -199,6 +214,8 @@ pub(crate) struct Visit {
     /// Retries made so far, per retrier.
     pub retries: Vec<u32>,
     pub activity: Activity,
+    /// What a Parallel or Map state held when it failed, until it is tried again.
+    pub given_up: Option<Box<GivenUp>>,
 }
 
 #[derive(Debug, Clone)]
@@ -214,7 +231,9 @@ pub(crate) enum Activity {
     /// Branches or iterations run.
     Children(Children),
     /// Child executions run.
-    MapRun(MapRun),
+    MapRun(Box<MapRun>),
+    /// A Map Run is to be redriven now.
+    Redriving(Box<MapRun>),
     /// The state has failed; Retry and Catch are to be asked now.
     Failed(Failure),
     /// A failed state waits for its next attempt.
@@ -289,35 +308,6 @@ impl Children {
     }
 }
 
-/// The child executions of a Distributed Map.
-#[derive(Debug, Clone)]
-pub(crate) struct MapRun {
-    pub map_run_arn: Arc<str>,
-    /// Of which kind its children are.
-    pub kind: ExecutionKind,
-    pub children: Children,
-    /// Those that have been started and have not ended.
-    pub running: BTreeSet<u32>,
-    pub failed: u32,
-    pub tolerated_failure_count: Option<u32>,
-    pub tolerated_failure_percentage: Option<f64>,
-}
-
-impl MapRun {
-    /// Whether more have failed than is tolerated; without a threshold none is.
-    pub(crate) fn is_threshold_exceeded(&self) -> bool {
-        let (count, percentage) = (self.tolerated_failure_count, self.tolerated_failure_percentage);
-        if count.is_none() && percentage.is_none() {
-            return self.failed > 0;
-        }
-        let total = self.children.results.len().max(1);
-        #[allow(clippy::cast_precision_loss)]
-        let share = f64::from(self.failed) * 100.0 / total as f64;
-        count.is_some_and(|count| self.failed > count)
-            || percentage.is_some_and(|percentage| share > percentage)
-    }
-}
-
 impl Visit {
     pub(crate) fn due_ms(&self) -> Option<i64> {
         match &self.activity {
@@ -327,6 +317,7 @@ impl Visit {
             | Activity::Succeeded { .. }
             | Activity::Children(_)
             | Activity::MapRun(_)
+            | Activity::Redriving(_)
             | Activity::Failed(_) => None,
         }
     }
@@ -334,13 +325,11 @@ impl Visit {
     /// Whether its next step needs nobody else.
     fn is_ready(&self) -> bool {
         match &self.activity {
-            Activity::Ready | Activity::Succeeded { .. } | Activity::Failed(_) => true,
-            Activity::Children(children) => children.may_begin_another() || children.all_have_ended(),
-            Activity::MapRun(run) => {
-                run.children.may_begin_another()
-                    || run.children.all_have_ended()
-                    || run.is_threshold_exceeded()
+            Activity::Ready | Activity::Succeeded { .. } | Activity::Failed(_) | Activity::Redriving(_) => {
+                true
             }
+            Activity::Children(children) => children.may_begin_another() || children.all_have_ended(),
+            Activity::MapRun(run) => run.is_ready(),
             Activity::Waiting { .. } | Activity::Task(_) | Activity::BackingOff { .. } => false,
         }
     }
@@ -365,6 +354,9 @@ impl Execution {
             next_thread: 0,
             ready: BTreeSet::new(),
             due: BTreeSet::new(),
+            redrive_count: 0,
+            redriven_ms: None,
+            map_runs: MapRuns::default(),
         }
     }
 
@@ -392,6 +384,24 @@ impl Execution {
         self.last_event_id
     }
 
+    /// How often it was redriven.
+    #[must_use]
+    pub fn redrive_count(&self) -> u32 {
+        self.redrive_count
+    }
+
+    /// When it was redriven last, in milliseconds since 1970.
+    #[must_use]
+    pub fn redriven_ms(&self) -> Option<i64> {
+        self.redriven_ms
+    }
+
+    /// Its Map Runs, in the order of their starts.
+    #[must_use]
+    pub fn map_runs(&self) -> &[MapRunState] {
+        self.map_runs.all()
+    }
+
     /// The number of the journal batch that the next decision fills, from 0.
     #[must_use]
     pub fn next_batch(&self) -> u32 {
@@ -413,6 +423,9 @@ impl Execution {
     /// The attempts that are under way: after a crash they are dispatched again, under the same names.
     #[must_use]
     pub fn in_flight(&self, program: &Program) -> Vec<TaskDispatch> {
+        if self.status != ExecutionStatus::Running {
+            return Vec::new();
+        }
         self.threads.iter().filter_map(|(id, thread)| thread.dispatch(*id, program)).collect()
     }
 
@@ -443,6 +456,9 @@ impl Execution {
 
     /// The attempt with this `…Scheduled` event, and the chain that waits for it.
     pub(crate) fn attempt(&self, scheduled_event: u64) -> Option<(ThreadId, &Attempt)> {
+        if self.status != ExecutionStatus::Running {
+            return None;
+        }
         self.threads.iter().find_map(|(id, thread)| {
             let attempt = thread.attempt()?;
             (attempt.scheduled_event == scheduled_event).then_some((*id, attempt))
@@ -493,6 +509,13 @@ impl Thread {
 
     pub(crate) fn map_run(&self) -> Option<&MapRun> {
         match &self.visit()?.activity {
+            Activity::MapRun(run) => Some(run),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn map_run_mut(&mut self) -> Option<&mut MapRun> {
+        match &mut self.visit_mut()?.activity {
             Activity::MapRun(run) => Some(run),
             _ => None,
         }

@@ -15,7 +15,9 @@ mod decide;
 mod event;
 mod execution;
 pub mod limits;
+mod map_run;
 mod parameters;
+mod redrive;
 mod retry;
 mod states;
 mod token;
@@ -28,4 +30,5 @@ pub use event::{
     ThreadId,
 };
 pub use execution::{ChildOf, Execution, ExecutionInfo, ExecutionKind, ExecutionStatus};
+pub use map_run::{MapRunSettings, MapRunState, MapRunStatus};
 pub use token::TaskToken;

@@ -30,3 +30,16 @@ pub const MAP_ITEMS_MAX: u32 = 262_144;
 
 /// Child executions of a Map Run that run at a time where the definition sets no lower limit.
 pub const MAP_RUN_CONCURRENCY_MAX: u32 = 10_000;
+
+/// Redrives of one Map Run.
+pub const MAP_RUN_REDRIVES_MAX: u32 = 1_000;
+
+/// An execution can be redriven while its history has fewer events: there must be room for `ExecutionRedriven` and one
+/// more.
+pub const REDRIVABLE_EVENTS_MAX: u64 = 24_999;
+
+/// An execution can be redriven this long after it closed, in milliseconds.
+pub const REDRIVABLE_PERIOD_MS: i64 = 14 * 86_400_000;
+
+/// An execution can be open this long, in milliseconds.
+pub const EXECUTION_OPEN_MS_MAX: i64 = 365 * 86_400_000;

@@ -74,6 +74,11 @@ pub(crate) fn described_execution(arn: &str) -> Result<(), Fault> {
     }
 }
 
+/// Whether the ARN of an execution is that of a child of a Map Run: `execution:<machine>/<label>:<name>`.
+pub(crate) fn is_labelled_execution(arn: &str) -> bool {
+    parts(arn).is_ok_and(|(_, rest)| rest.contains('/'))
+}
+
 /// Refuses what is not the ARN of an activity.
 pub(crate) fn activity(arn: &str) -> Result<(), Fault> {
     match parts(arn)?.0 {

@@ -43,13 +43,14 @@ impl ExecutionLog for ExecutionLogs {
         batch: &mut WriteBatch,
         revision: &MachineRevision,
         info: &ExecutionInfo,
+        redrive_count: u32,
         records: &[Record],
     ) {
         let Some(logging) = Logging::read(&revision.configurations.logging) else { return };
         for record in records {
             let Record::Event(event) = record else { continue };
             if logging.level.wants(&event.details) {
-                let message = message(event, info, logging.include_execution_data).to_string();
+                let message = message(event, info, redrive_count, logging.include_execution_data).to_string();
                 let stream = stream(info, event.timestamp_ms);
                 self.0.append(batch, &logging.group_arn, &stream, event.timestamp_ms, &message);
             }
@@ -65,7 +66,7 @@ fn stream(info: &ExecutionInfo, timestamp_ms: i64) -> String {
 }
 
 /// The log event of an event. All scalars are texts.
-fn message(event: &HistoryEvent, info: &ExecutionInfo, include_data: bool) -> Value {
+fn message(event: &HistoryEvent, info: &ExecutionInfo, redrive_count: u32, include_data: bool) -> Value {
     let (event_type, details) = history::type_and_details(event, include_data);
     json!({
         "id": event.id.to_string(),
@@ -74,7 +75,7 @@ fn message(event: &HistoryEvent, info: &ExecutionInfo, include_data: bool) -> Va
         "previous_event_id": event.previous_event_id.to_string(),
         "event_timestamp": event.timestamp_ms.to_string(),
         "execution_arn": &*info.execution_arn,
-        "redrive_count": "0",
+        "redrive_count": redrive_count.to_string(),
     })
 }
 

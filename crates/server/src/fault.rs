@@ -78,6 +78,11 @@ pub(crate) fn execution_already_exists(arn: &str) -> Fault {
     service("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"))
 }
 
+/// `reason` is a `redriveStatusReason`. In the frame of Step Functions' other exceptions; the text is in no recording.
+pub(crate) fn execution_not_redrivable(reason: &str) -> Fault {
+    service("ExecutionNotRedrivable", format!("Execution Not Redrivable: '{reason}'"))
+}
+
 pub(crate) fn invalid_execution_input(detail: &str) -> Fault {
     service("InvalidExecutionInput", format!("Invalid State Machine Execution Input: '{detail}'"))
 }

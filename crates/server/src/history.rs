@@ -41,6 +41,7 @@ fn type_name(details: &EventDetails) -> String {
         E::ExecutionFailed { .. } => "ExecutionFailed",
         E::ExecutionAborted { .. } => "ExecutionAborted",
         E::ExecutionTimedOut { .. } => "ExecutionTimedOut",
+        E::ExecutionRedriven { .. } => "ExecutionRedriven",
         E::LambdaFunctionScheduled { .. } => "LambdaFunctionScheduled",
         E::LambdaFunctionStarted => "LambdaFunctionStarted",
         E::LambdaFunctionSucceeded { .. } => "LambdaFunctionSucceeded",
@@ -63,6 +64,7 @@ fn type_name(details: &EventDetails) -> String {
         E::ParallelStateFailed => "ParallelStateFailed",
         E::MapStateStarted { .. } => "MapStateStarted",
         E::MapRunStarted { .. } => "MapRunStarted",
+        E::MapRunRedriven { .. } => "MapRunRedriven",
         E::MapRunSucceeded => "MapRunSucceeded",
         E::MapRunFailed { .. } => "MapRunFailed",
         E::MapStateSucceeded => "MapStateSucceeded",
@@ -159,6 +161,13 @@ impl Details {
             | E::MapRunFailed { error, cause } => put_failure(&mut wire, error.as_deref(), cause.as_deref()),
             E::ActivityStarted { worker_name } => put_some(&mut wire, "workerName", worker_name.as_deref()),
             E::MapRunStarted { map_run_arn, .. } => put(&mut wire, "mapRunArn", map_run_arn),
+            E::MapRunRedriven { map_run_arn, redrive_count } => {
+                put(&mut wire, "mapRunArn", map_run_arn);
+                wire.insert("redriveCount".into(), (*redrive_count).into());
+            }
+            E::ExecutionRedriven { redrive_count } => {
+                wire.insert("redriveCount".into(), (*redrive_count).into());
+            }
             E::MapStateStarted { length, .. } => drop(wire.insert("length".into(), (*length).into())),
             E::MapIterationStarted { name, index }
             | E::MapIterationSucceeded { name, index }

@@ -155,7 +155,11 @@ refused("ValidationException", "3 validation errors detected: ", unchecked.creat
 refused("ValidationException", "less than or equal to 1000", unchecked.list_executions, stateMachineArn=machine, maxResults=1001)
 refused("SerializationException", "NUMBER_VALUE", unchecked.list_executions, stateMachineArn=5)
 refused("InvalidToken", "Invalid Token: 'Invalid token'", states.list_state_machines, nextToken="nonsense")
-refused("UnsupportedOperationException", "RedriveExecution", states.redrive_execution, executionArn=waiting)
+redriven = states.redrive_execution(executionArn=waiting, clientToken="once")
+assert states.redrive_execution(executionArn=waiting, clientToken="once")["redriveDate"] == redriven["redriveDate"]
+described = states.describe_execution(executionArn=waiting)
+assert (described["status"], described["redriveCount"], described["redriveDate"]) == ("RUNNING", 1, redriven["redriveDate"]), described
+refused("ExecutionNotRedrivable", "Execution is RUNNING and cannot be redriven", states.redrive_execution, executionArn=waiting)
 assert isinstance(
     refused("ResourceNotFound", "Resource not found", states.tag_resource, resourceArn=absent, tags=[])["resourceName"], str
 )

@@ -30,7 +30,8 @@ const FAMILIES: &[&str] = &[
 ];
 
 /// Members that AWS has added to its answers since the recordings were made.
-const ADDED_SINCE: &[&str] = &["encryptionConfiguration", "redriveCount"];
+const ADDED_SINCE: &[&str] =
+    &["encryptionConfiguration", "failuresNotRedrivable", "pendingRedrive", "redriveCount"];
 
 /// What cases may require because it is served here.
 const SERVED: &[&str] = &["activity", "logs", "states"];
@@ -149,6 +150,8 @@ async fn replay(probe: &Home, case: &Value) -> Outcome {
     if case["kind"] == "test_state" {
         return test_state(probe, case).await;
     }
+    let in_state_data = items_from_state_data(case);
+    let case = in_state_data.as_ref().unwrap_or(case);
     let elsewhere = |service: &&str| !SERVED.contains(service);
     let requires: Vec<&str> = list(&case["requires"]).filter_map(Value::as_str).filter(elsewhere).collect();
     if !requires.is_empty() {
@@ -211,6 +214,42 @@ async fn replay(probe: &Home, case: &Value) -> Outcome {
         answers.push(outcome.unwrap_or_default());
     }
     Outcome::Passed
+}
+
+/// The same case, where its items come from an object in S3 and from nowhere else: they are in the input instead. What
+/// it compares of a Map Run does not tell where its items came from.
+fn items_from_state_data(case: &Value) -> Option<Value> {
+    let mut case = case.clone();
+    if case["requires"] != json!(["s3"]) {
+        return None;
+    }
+    let mut items = Vec::new();
+    for step in case["steps"].as_array_mut()? {
+        match step["operation"].as_str() {
+            Some("PutObject") => {
+                let lines: Vec<&str> = step["params"]["Body"].as_str()?.lines().collect();
+                let (names, rows) = lines.split_first()?;
+                let item = |row: &&str| -> Value {
+                    names.split(',').zip(row.split(',')).map(|(n, v)| (n.to_owned(), json!(v))).collect()
+                };
+                items.extend(rows.iter().map(item));
+            }
+            Some("CreateStateMachine") => {
+                let states = step["params"]["definition"]["$json"]["States"].as_object_mut()?;
+                for state in states.values_mut() {
+                    state.as_object_mut()?.remove("ItemReader")?;
+                }
+            }
+            Some("StartExecution") => step["params"]["input"] = json!(items).to_string().into(),
+            _ => {}
+        }
+        if step["service"] == "s3" {
+            // A step of which nothing is to be seen.
+            *step = json!({"wait_for": "s3"});
+        }
+    }
+    case["requires"] = json!([]);
+    Some(case)
 }
 
 /// Waits for the execution, or for all executions of the machine, that a step names.

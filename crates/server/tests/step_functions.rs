@@ -1,5 +1,6 @@
 //! The actions of Step Functions over a real engine.
 
+mod redrive;
 mod revisions;
 mod support;
 
@@ -245,7 +246,7 @@ async fn refusals_have_the_texts_of_aws() {
         (
             "RedriveExecution",
             json!({"executionArn": no_execution}),
-            "UnsupportedOperationException: The operation RedriveExecution of AWS Step Functions is not yet supported by Stepwell".into(),
+            format!("ExecutionDoesNotExist: Execution Does Not Exist: '{no_execution}'"),
         ),
         (
             "InventSomething",
@@ -444,7 +445,11 @@ async fn errors_carry_their_namespace() {
         ("AWSStepFunctions.DescribeExecution", "{}", "com.amazon.coral.validate#ValidationException"),
         ("AWSStepFunctions.DescribeExecution", r#"{"executionArn":5}"#, "SerializationException"),
         ("AWSStepFunctions.Nothing", "{}", "UnknownOperationException"),
-        ("AWSStepFunctions.RedriveExecution", r#"{"executionArn":"x"}"#, "UnsupportedOperationException"),
+        (
+            "AWSStepFunctions.RedriveExecution",
+            r#"{"executionArn":"arn:aws:states:r:a:execution:m/label:e"}"#,
+            "com.amazonaws.swf.service.v2.model#ValidationException",
+        ),
     ] {
         let answer = server.call(target, body).await;
         assert_eq!(

@@ -31,6 +31,15 @@ pub(crate) fn memory_and_disk(house: &House, shadows: &mut Shadows, script: &Scr
         if row.status() != shadow.execution.status() {
             return Err(format!("{arn} is listed as {:?}: {:?}", row.status(), shadow.execution));
         }
+        if row.redrives.count != shadow.execution.redrive_count()
+            || row.redrives.last_ms != shadow.execution.redriven_ms()
+        {
+            return Err(format!("{arn} was redriven otherwise than {:?} tells", row.redrives));
+        }
+        let map_runs = house.executions.map_runs(key, 0, usize::MAX).map_err(broken)?;
+        if map_runs != shadow.execution.map_runs() {
+            return Err(format!("{arn} has other Map Runs than are stored: {map_runs:?}"));
+        }
         if running.contains(arn)
             && let Some(child_of) = &info.child_of
             && !running.contains(&child_of.execution_arn)

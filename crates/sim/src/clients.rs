@@ -8,8 +8,8 @@ use stepwell_asl::payload::Payload;
 use stepwell_engine::activities::{ActivityError, ActivityTask};
 use stepwell_engine::machines::MachineRevision;
 use stepwell_engine::{
-    Engine, StartExecution, StartExecutionError, StartedExecution, StopExecutionError, SyncExecution,
-    TaskTokenError,
+    Engine, RedriveExecutionError, StartExecution, StartExecutionError, StartedExecution, StopExecutionError,
+    SyncExecution, TaskTokenError,
 };
 use tokio::runtime::Runtime;
 
@@ -48,6 +48,15 @@ pub enum Answer {
         was_known: bool,
         /// The answer.
         result: Result<i64, StopExecutionError>,
+    },
+    /// Of RedriveExecution.
+    Redriven {
+        /// What was asked for.
+        arn: Arc<str>,
+        /// Whether it was known to exist when it was asked for.
+        was_known: bool,
+        /// The answer.
+        result: Result<i64, RedriveExecutionError>,
     },
     /// Of a call with a task token.
     Token {
@@ -160,6 +169,22 @@ pub fn stop(runtime: &Runtime, engine: &Engine, answers: &Answers, arn: Arc<str>
     });
 }
 
+/// Asks for a redrive.
+pub fn redrive(
+    runtime: &Runtime,
+    engine: &Engine,
+    answers: &Answers,
+    arn: Arc<str>,
+    client_token: Option<String>,
+    was_known: bool,
+) {
+    let (engine, answers) = (engine.clone(), answers.clone());
+    runtime.spawn(async move {
+        let result = engine.redrive_execution(&arn, client_token).await;
+        answers.push(Answer::Redriven { arn, was_known, result });
+    });
+}
+
 /// Says something about a task.
 pub fn say(
     runtime: &Runtime,
@@ -199,6 +224,8 @@ pub struct Promises {
     pub express: BTreeSet<Arc<str>>,
     /// Acknowledged stops.
     pub stops: BTreeMap<Arc<str>, i64>,
+    /// The latest acknowledged redrives.
+    pub redrives: BTreeMap<Arc<str>, i64>,
     /// Tokens whose task's end was acknowledged.
     pub ends: BTreeMap<String, ()>,
 }
@@ -215,9 +242,21 @@ impl Promises {
         }
         for (arn, stop_ms) in &self.stops {
             let described = engine.describe_execution(arn).map_err(|e| format!("{arn}: {e}"))?;
+            // One that was redriven since may be at anything.
+            let redriven_ms = described.as_ref().and_then(|d| d.row.redrives.last_ms);
+            if redriven_ms.is_some_and(|ms| ms >= *stop_ms) {
+                continue;
+            }
             let outcome = described.and_then(|d| d.row.outcome);
             if outcome.as_ref().map(|o| o.stop_ms) != Some(*stop_ms) {
                 return Err(format!("{arn} was stopped at {stop_ms}, and has ended so: {outcome:?}"));
+            }
+        }
+        for (arn, redrive_ms) in &self.redrives {
+            let described = engine.describe_execution(arn).map_err(|e| format!("{arn}: {e}"))?;
+            let redriven_ms = described.and_then(|d| d.row.redrives.last_ms);
+            if redriven_ms < Some(*redrive_ms) {
+                return Err(format!("{arn} was redriven at {redrive_ms}, and tells of {redriven_ms:?}"));
             }
         }
         Ok(())

@@ -24,7 +24,14 @@ impl ExecutionLog for Ends {
         false
     }
 
-    fn log(&self, batch: &mut WriteBatch, _: &MachineRevision, info: &ExecutionInfo, records: &[Record]) {
+    fn log(
+        &self,
+        batch: &mut WriteBatch,
+        _: &MachineRevision,
+        info: &ExecutionInfo,
+        _: u32,
+        records: &[Record],
+    ) {
         let is_end = |record: &Record| matches!(record, Record::Event(event) if event.details.is_terminal());
         if info.kind == ExecutionKind::Express && info.child_of.is_none() && records.iter().any(is_end) {
             batch.put(&self.0, info.execution_arn.as_bytes(), []);

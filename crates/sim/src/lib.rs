@@ -60,6 +60,8 @@ pub struct Ran {
     pub ended_sync: usize,
     /// Stops that were acknowledged.
     pub stopped: usize,
+    /// Redrives that were acknowledged, the same one twice included.
+    pub redriven: usize,
     /// Ends by task token that were acknowledged.
     pub tokens: usize,
     /// Crashes.

@@ -337,7 +337,8 @@ impl Shadow {
             EventDetails::ExecutionTimedOut { .. } => {
                 let info = self.execution.info();
                 let seconds = info.timeout_s.ok_or("it has no TimeoutSeconds")?;
-                if at_ms < info.start_ms + i64::from(seconds) * 1000 {
+                let begin_ms = self.execution.redriven_ms().unwrap_or(info.start_ms);
+                if at_ms < begin_ms + i64::from(seconds) * 1000 {
                     return Err("the execution times out early".into());
                 }
             }
@@ -358,7 +359,9 @@ impl Shadow {
                 | EventDetails::ExecutionTimedOut { .. }
         ) || event.id == 2;
         // Branches and iterations go back and forth; but never ahead.
-        let fits = match (none, self.parents.is_empty() && self.is_plain(event)) {
+        // A redriven state goes on after its entry.
+        let is_single = self.parents.is_empty() && self.execution.redrive_count() == 0;
+        let fits = match (none, is_single && self.is_plain(event)) {
             (true, _) => event.previous_event_id == 0,
             (false, true) => event.previous_event_id + 1 == event.id,
             (false, false) => (1..event.id).contains(&event.previous_event_id),

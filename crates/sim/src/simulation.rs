@@ -42,7 +42,7 @@ const END_ROUNDS_MAX: usize = 20_000;
 
 /// How likely each action is in this run; every run has its own temper.
 struct Temper {
-    weights: [usize; 14],
+    weights: [usize; 15],
     executions_max: usize,
 }
 
@@ -63,6 +63,7 @@ impl Temper {
             often(2),
             often(1),
             often(1),
+            often(3),
             often(3),
         ];
         // Without any start there is nothing to see.
@@ -175,7 +176,8 @@ impl Simulation {
             10 => self.crash()?,
             11 => self.shut_down()?,
             12 => self.break_disk(),
-            _ => self.ask_express(),
+            13 => self.ask_express(),
+            _ => self.ask_redrive(),
         }
         // The queue in front of the writer is bounded: whoever hands in more waits for it.
         while self.house().writer.queued() > 900 {
@@ -228,6 +230,20 @@ impl Simulation {
         let was_known = self.promises.starts.contains_key(&arn);
         let house = self.house.as_ref().expect("a life is under way");
         clients::stop(&house.runtime, &house.engine, &self.answers, arn, was_known);
+    }
+
+    fn ask_redrive(&mut self) {
+        if self.asked.is_empty() {
+            return;
+        }
+        let index = self.random.below(self.asked.len());
+        let arn = self.asked.keys().nth(index).cloned().expect("it is one of them");
+        // Few tokens, so that some come twice.
+        let token = self.random.pick(&[None, Some("first"), Some("second")]).map(str::to_owned);
+        self.log.line(format_args!("ask for redrive of {arn} with {token:?}"));
+        let was_known = self.promises.starts.contains_key(&arn);
+        let house = self.house.as_ref().expect("a life is under way");
+        clients::redrive(&house.runtime, &house.engine, &self.answers, arn, token, was_known);
     }
 
     fn round(&mut self, shard: usize, messages_max: usize) -> usize {

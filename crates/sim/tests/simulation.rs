@@ -61,7 +61,8 @@ fn no_seed_breaks_an_invariant() {
     eprintln!("{seeds} seeds from {from} on: {sum:?}");
     // A simulation in which nothing happens would find nothing.
     if seeds >= 100 {
-        assert!(sum.executions > 100 && sum.crashes > 100 && sum.stopped > 10 && sum.tokens > 10, "{sum:?}");
+        let is_busy = sum.executions > 100 && sum.crashes > 100 && sum.stopped > 10 && sum.tokens > 10;
+        assert!(is_busy && sum.redriven > 10, "{sum:?}");
         assert!(sum.started_express > 100 && sum.ended_sync > 100, "{sum:?}");
     }
 }
@@ -76,6 +77,7 @@ fn add(a: Ran, b: Ran) -> Ran {
         started_express: a.started_express + b.started_express,
         ended_sync: a.ended_sync + b.ended_sync,
         stopped: a.stopped + b.stopped,
+        redriven: a.redriven + b.redriven,
         tokens: a.tokens + b.tokens,
         crashes: a.crashes + b.crashes,
         groups: a.groups + b.groups,

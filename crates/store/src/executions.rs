@@ -9,9 +9,12 @@
 //! | `executions.orphans` | execution ARN | empty; a child execution that is to be stopped, until it has ended |
 //! | `executions.closed` | time of the close, execution key | empty; only once it has closed, until it is removed |
 //! | `executions.notes` | a name | a number: see the module `retention` |
-//! | `executions.list` | ARN of machine, version or alias, 0, status or 0, time (newest first), execution key | empty |
+//! | `executions.map_runs` | execution key, id of its `MapRunStarted` event | [`MapRunState`], see `executions/map_runs.rs` |
+//! | `executions.map_run_arns` | ARN of a Map Run | the key of the same in `executions.map_runs` |
+//! | `executions.list` | ARN of machine, version or alias, 0, status or 0, time (newest first), execution key | empty; the number of its items for a child of a Map Run |
 
 mod list;
+mod map_runs;
 mod read;
 mod retention;
 mod row;
@@ -25,10 +28,10 @@ use crate::bytes::Malformed;
 use crate::journal;
 use crate::kv::{Keyspace, ReadError, Store, WriteBatch};
 
-pub use list::{ListCursor, Listed};
+pub use list::{ChildrenCount, ListCursor, Listed};
 pub use read::HistoryPage;
 pub use retention::ClosedEntry;
-pub use row::{ExecutionRow, Outcome};
+pub use row::{ExecutionRow, Outcome, Redrives};
 use row::{decode_row, encode_row};
 
 /// An execution's number within the data directory: in the order of their starts, never used again.
@@ -55,6 +58,8 @@ pub struct Executions {
     list: Keyspace,
     closed: Keyspace,
     notes: Keyspace,
+    map_runs: Keyspace,
+    map_run_arns: Keyspace,
     next_key: Arc<AtomicU64>,
 }
 
@@ -76,6 +81,8 @@ impl Executions {
             list: store.keyspace("executions.list")?,
             closed: store.keyspace("executions.closed")?,
             notes: store.keyspace("executions.notes")?,
+            map_runs: store.keyspace("executions.map_runs")?,
+            map_run_arns: store.keyspace("executions.map_run_arns")?,
             next_key: Arc::new(AtomicU64::new(next_key)),
         };
         executions.next_key.fetch_max(executions.noted_next_key()?, Ordering::Relaxed);
@@ -113,6 +120,30 @@ impl Executions {
         if row.info.child_of.is_some() {
             self.delete_orphan(batch, &row.info.execution_arn);
         }
+        batch.put(&self.rows, key.0.to_be_bytes(), encode_row(row));
+    }
+
+    /// Adds the redrive of an execution to `batch`; `closed` is its row from before, `row` the one from now on. It may
+    /// have ended once more in the same batch.
+    pub fn put_redriven(
+        &self,
+        batch: &mut WriteBatch,
+        key: ExecutionKey,
+        closed: &ExecutionRow,
+        row: &ExecutionRow,
+    ) {
+        self.delete_closed_listed(batch, key, closed);
+        self.delete_closed_entry(batch, key, closed);
+        self.put_status_listed(batch, key, row);
+        self.put_closed_entry(batch, key, row);
+        if row.outcome.is_none() {
+            batch.put(&self.open, key.0.to_be_bytes(), []);
+        }
+        batch.put(&self.rows, key.0.to_be_bytes(), encode_row(row));
+    }
+
+    /// Replaces the row of an execution whose place in every list stays as it is.
+    pub fn put_row(&self, batch: &mut WriteBatch, key: ExecutionKey, row: &ExecutionRow) {
         batch.put(&self.rows, key.0.to_be_bytes(), encode_row(row));
     }
 

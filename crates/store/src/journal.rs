@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
 use stepwell_interpreter::{
-    EventDetails, HistoryEvent, PrivateRecord, Record, ScheduledResource, StateType, Stored, TaskResource,
-    ThreadId,
+    EventDetails, HistoryEvent, MapRunSettings, PrivateRecord, Record, ScheduledResource, StateType, Stored,
+    TaskResource, ThreadId,
 };
 
 use crate::bytes::{Malformed, Reader, Writer};
@@ -28,6 +28,7 @@ mod tag {
     pub(super) const CHILDREN_FAILED: u8 = 6;
     pub(super) const CHILD_STARTED: u8 = 7;
     pub(super) const CHILD_ENDED: u8 = 8;
+    pub(super) const MAP_RUN_UPDATED: u8 = 9;
     /// The first tag of an event.
     pub(super) const EVENTS: u8 = 10;
     pub(super) const EXECUTION_STARTED: u8 = 10;
@@ -35,6 +36,7 @@ mod tag {
     pub(super) const EXECUTION_FAILED: u8 = 12;
     pub(super) const EXECUTION_ABORTED: u8 = 13;
     pub(super) const EXECUTION_TIMED_OUT: u8 = 14;
+    pub(super) const EXECUTION_REDRIVEN: u8 = 15;
     pub(super) const STATE_ENTERED: u8 = 20;
     pub(super) const STATE_EXITED: u8 = 21;
     pub(super) const LAMBDA_SCHEDULED: u8 = 30;
@@ -69,6 +71,7 @@ mod tag {
     pub(super) const MAP_RUN_FAILED: u8 = 79;
     pub(super) const STATE_ABORTED: u8 = 80;
     pub(super) const EVALUATION_FAILED: u8 = 81;
+    pub(super) const MAP_RUN_REDRIVEN: u8 = 82;
 }
 
 /// The state types in the order of their numbers on disk.
@@ -205,6 +208,13 @@ fn write_private(w: &mut Writer, base_ms: i64, record: &PrivateRecord) {
             w.byte(tag::BRANCH_SUCCEEDED);
             w.unsigned(u64::from(thread.0));
         }
+        PrivateRecord::MapRunUpdated { thread, settings } => {
+            w.byte(tag::MAP_RUN_UPDATED);
+            w.unsigned(u64::from(thread.0));
+            w.option(settings.max_concurrency, |w, n| w.unsigned(u64::from(n)));
+            w.option(settings.tolerated_failure_count, |w, n| w.unsigned(u64::from(n)));
+            w.option(settings.tolerated_failure_percentage, |w, n| w.unsigned(n.to_bits()));
+        }
         PrivateRecord::ChildrenFailed { parent, failing_event, error, cause, is_heartbeat } => {
             w.byte(tag::CHILDREN_FAILED);
             w.unsigned(u64::from(parent.0));
@@ -244,6 +254,10 @@ fn write_event(w: &mut Writer, base_ms: i64, event: &HistoryEvent) {
         EventDetails::ExecutionTimedOut { error, cause } => {
             envelope(w, tag::EXECUTION_TIMED_OUT);
             failure(w, error, cause);
+        }
+        EventDetails::ExecutionRedriven { redrive_count } => {
+            envelope(w, tag::EXECUTION_REDRIVEN);
+            w.unsigned(u64::from(*redrive_count));
         }
         EventDetails::StateEntered { state_type, name, input } => {
             envelope(w, tag::STATE_ENTERED);
@@ -358,6 +372,11 @@ fn write_event(w: &mut Writer, base_ms: i64, event: &HistoryEvent) {
             w.unsigned(u64::from(*concurrency));
             w.option(*tolerated_failure_count, |w, count| w.unsigned(u64::from(count)));
             w.option(*tolerated_failure_percentage, |w, percentage| w.unsigned(percentage.to_bits()));
+        }
+        EventDetails::MapRunRedriven { map_run_arn, redrive_count } => {
+            envelope(w, tag::MAP_RUN_REDRIVEN);
+            w.text(map_run_arn);
+            w.unsigned(u64::from(*redrive_count));
         }
         EventDetails::MapRunSucceeded => envelope(w, tag::MAP_RUN_SUCCEEDED),
         EventDetails::MapRunFailed { error, cause } => {
@@ -485,6 +504,14 @@ fn read_private<E: From<Malformed>>(
             };
             PrivateRecord::ChildExecutionEnded { thread: first, index, output }
         }
+        tag::MAP_RUN_UPDATED => PrivateRecord::MapRunUpdated {
+            thread: first,
+            settings: MapRunSettings {
+                max_concurrency: r.option(Reader::unsigned_32)?,
+                tolerated_failure_count: r.option(Reader::unsigned_32)?,
+                tolerated_failure_percentage: r.option(Reader::unsigned)?.map(f64::from_bits),
+            },
+        },
         tag::BRANCH_SUCCEEDED => PrivateRecord::BranchSucceeded { thread: first },
         tag::CHILDREN_FAILED => PrivateRecord::ChildrenFailed {
             parent: first,
@@ -518,6 +545,7 @@ fn read_details<E: From<Malformed>>(
         tag::EXECUTION_TIMED_OUT => {
             EventDetails::ExecutionTimedOut { error: r.optional_text()?, cause: r.optional_text()? }
         }
+        tag::EXECUTION_REDRIVEN => EventDetails::ExecutionRedriven { redrive_count: r.unsigned_32()? },
         tag::STATE_ENTERED => {
             EventDetails::StateEntered { state_type: read_state_type(r)?, name: r.text()?, input: stored(r)? }
         }
@@ -595,6 +623,9 @@ fn read_details<E: From<Malformed>>(
             tolerated_failure_count: r.option(Reader::unsigned_32)?,
             tolerated_failure_percentage: r.option(Reader::unsigned)?.map(f64::from_bits),
         },
+        tag::MAP_RUN_REDRIVEN => {
+            EventDetails::MapRunRedriven { map_run_arn: r.text()?, redrive_count: r.unsigned_32()? }
+        }
         tag::MAP_RUN_SUCCEEDED => EventDetails::MapRunSucceeded,
         tag::MAP_RUN_FAILED => {
             EventDetails::MapRunFailed { error: r.optional_text()?, cause: r.optional_text()? }

@@ -15,7 +15,8 @@ mod journal;
 mod kv;
 
 pub use executions::{
-    ClosedEntry, ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed, Outcome, Parked,
+    ChildrenCount, ClosedEntry, ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed,
+    Outcome, Parked, Redrives,
 };
 pub use express::{ExpressStart, ExpressStarts};
 pub use figures::StoreFigures;

@@ -13,12 +13,14 @@ pub trait ExecutionLog: Send + Sync + std::fmt::Debug {
     fn has_log_group(&self, arn: &str) -> bool;
 
     /// Adds the log events of `records` to `batch`, which makes the records durable: they are logged once, whatever
-    /// happens. `revision` says what is to be logged, and where. Called on a shard's thread: must not block.
+    /// happens. `revision` says what is to be logged, and where; `redrive_count` how often the execution was
+    /// redriven, with these records. Called on a shard's thread: must not block.
     fn log(
         &self,
         batch: &mut WriteBatch,
         revision: &MachineRevision,
         info: &ExecutionInfo,
+        redrive_count: u32,
         records: &[Record],
     );
 }

@@ -5,29 +5,39 @@
 use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
-use stepwell_interpreter::{ChildOf, ChildStart, Command, Effect, Execution, ExecutionInfo, decide};
-use stepwell_store::{ExecutionKey, ExecutionRow};
+use stepwell_interpreter::{ChildOf, ChildStart, Command, Effect, ExecutionInfo};
+use stepwell_store::{ExecutionKey, ExecutionRow, ReadError, Redrives};
 
-use super::{Live, Message, Release, Shard, outcome};
+use super::{Message, Release, Shard};
 use crate::machines::MachineRevision;
+use crate::redrive::not_redrivable_reason;
 
 impl Shard {
-    /// Starts a child execution, unless it is there already; one that has ended tells its parent once more.
-    pub(super) fn start_child(&mut self, child: ChildStart, revision: Arc<MachineRevision>) {
+    /// Starts a child execution, unless it is there already; one that failed before its Map Run was redriven is
+    /// redriven, any other that has ended tells its parent once more.
+    pub(super) fn start_child(&mut self, child: Box<ChildStart>, revision: Arc<MachineRevision>) {
         if child.info.kind.is_express() {
-            self.start_express_child(child, revision);
+            self.start_express_child(*child, revision);
             return;
         }
-        let ChildStart { info, input } = child;
-        let arn = info.execution_arn.clone();
-        if self.by_arn.contains_key(&arn) || self.closing.contains_key(&arn) {
+        let arn = child.info.execution_arn.clone();
+        if self.closing.contains_key(&arn) {
+            // Nothing more may follow for its parent: it is looked at again when its end is on the disk.
+            self.releases.push(Release::Message(Message::StartChild { child, revision }));
             return;
         }
-        match self.surroundings.executions.find(&arn) {
-            Ok(None) => self.begin_child(info, input, revision),
-            // It waits, out of memory.
-            Ok(Some((_, row))) if row.outcome.is_none() => {}
-            Ok(Some((key, row))) => self.tell_parent_again(key, &row),
+        let found = match self.by_arn.get(&arn).and_then(|key| Some((*key, self.live.get(key)?))) {
+            Some((key, live)) => Ok(Some((key, live.row.clone()))),
+            None if self.removing.contains(&arn) => Ok(None),
+            None => self.surroundings.executions.find(&arn),
+        };
+        match found {
+            Ok(None) => self.begin_child(*child, revision),
+            Ok(Some((key, row))) => {
+                if let Err(error) = self.known_child(key, row, child.redrive) {
+                    tracing::error!(execution = %arn, %error, "cannot read a child execution");
+                }
+            }
             Err(error) => {
                 tracing::error!(execution = %arn, %error, "cannot find out whether a child execution exists")
             }
@@ -39,7 +49,7 @@ impl Shard {
         let output = row.outcome.as_ref().and_then(|o| o.output);
         let output = output.map(|(batch, index)| self.surroundings.executions.payload(key, batch, index));
         match output.transpose() {
-            Ok(output) => self.tell_parent(&row.info, output),
+            Ok(output) => self.tell_parent(&row.info, row.redrives.of_map_run, output),
             Err(error) => {
                 let execution = &row.info.execution_arn;
                 tracing::error!(%execution, %error, "cannot read a child execution's output");
@@ -47,50 +57,61 @@ impl Shard {
         }
     }
 
-    fn begin_child(&mut self, info: ExecutionInfo, input: Payload, revision: Arc<MachineRevision>) {
-        let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info });
-        let key = self.surroundings.executions.new_key();
+    /// A Map Run asks with its redrive of this number for a child execution that is there.
+    fn known_child(
+        &mut self,
+        key: ExecutionKey,
+        mut row: ExecutionRow,
+        redrive: u32,
+    ) -> Result<(), ReadError> {
+        let is_older = row.redrives.of_map_run < redrive;
+        match &row.outcome {
+            // It has never been stopped: what it comes to counts for this redrive.
+            None if is_older => {
+                row.redrives.of_map_run = redrive;
+                self.surroundings.executions.put_row(&mut self.batch, key, &row);
+                if let Some(live) = self.live.get_mut(&key) {
+                    live.row = row;
+                }
+            }
+            None => {}
+            Some(outcome) if is_older && outcome.status.is_unsuccessful() => {
+                let info = row.info.clone();
+                let may_be_redriven = not_redrivable_reason(&row, false, self.now_ms).is_none();
+                let change = |redrives: &mut Redrives, _| redrives.of_map_run = redrive;
+                if !may_be_redriven || self.begin_redrive(key, row, change)?.is_none() {
+                    self.tell_parent(&info, redrive, None);
+                }
+            }
+            Some(_) => self.tell_parent_again(key, &row),
+        }
+        Ok(())
+    }
+
+    fn begin_child(&mut self, child: ChildStart, revision: Arc<MachineRevision>) {
+        let ChildStart { info, input, redrive } = child;
         let row = ExecutionRow {
-            info: info.clone(),
+            info: Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info }),
             revision: revision.key,
             trace_header: None,
             state_machine_version_arn: None,
             state_machine_alias_arn: None,
             outcome: None,
+            redrives: Redrives { of_map_run: redrive, ..Redrives::default() },
         };
-        let mut execution = Execution::new(info.clone());
-        let moment = self.moment();
-        let number = execution.next_batch();
-        let decision = decide(&revision.program, &mut execution, Command::Start { input }, moment);
-        let mut live = Live { execution, revision, row, timer_ms: None, is_parked: false };
-        live.row.outcome = outcome(&decision, self.now_ms);
-        self.surroundings.executions.put_started(&mut self.batch, key, &live.row);
-        self.figures.started.add_alone(1);
-        self.figures.decided(&decision.records);
-        self.surroundings.executions.put_records(&mut self.batch, key, number, &decision.records);
-        self.log(&live.revision, &info, &decision.records);
-        let stop_ms = live.row.outcome.as_ref().map(|outcome| outcome.stop_ms);
-        self.by_arn.insert(info.execution_arn.clone(), key);
-        self.live.insert(key, live);
-        self.release_effects(key, &info, decision.effects);
-        if let Some(stop_ms) = stop_ms {
-            self.live.remove(&key);
-            self.by_arn.remove(&info.execution_arn);
-            self.closed(&info.execution_arn, stop_ms);
-        } else {
-            self.set_timer(key);
-            self.consider_parking(key);
-        }
+        let key = self.surroundings.executions.new_key();
+        self.begin_standard(key, row, revision, input);
     }
 
     /// An execution has ended: where it is a child, its parent is told once that is durable.
-    pub(super) fn tell_parent(&mut self, info: &ExecutionInfo, output: Option<Payload>) {
+    /// `redrive` is that of its Map Run with which it began or was redriven last.
+    pub(super) fn tell_parent(&mut self, info: &ExecutionInfo, redrive: u32, output: Option<Payload>) {
         let Some(ChildOf { map_run_arn, execution_arn, thread, index, .. }) = info.child_of.clone() else {
             return;
         };
         let message = Message::ChildEnded {
             parent_arn: execution_arn.clone(),
-            command: Box::new(Command::ChildEnded { thread, map_run_arn, index, output }),
+            command: Box::new(Command::ChildEnded { thread, map_run_arn, index, redrive, output }),
         };
         self.releases.push(Release::Route(execution_arn, message));
     }
@@ -104,9 +125,11 @@ impl Shard {
         }
     }
 
-    /// Asks, when the engine starts, for the stops that were decided and may not have been carried out.
+    /// Asks, when the engine starts, for the stops that were decided and may not have been carried out. Before anything
+    /// else: the Map Run may have been redriven since, and then asks for the same child once more.
     pub(crate) fn recover_orphan(&mut self, execution_arn: Arc<str>) {
-        self.releases.push(Release::Message(Message::StopChild { execution_arn }));
+        // Its own inbox is there as long as it is.
+        let _ = self.itself.send(Message::StopChild { execution_arn });
     }
 
     /// What an effect on child executions sends out.

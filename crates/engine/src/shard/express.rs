@@ -15,7 +15,7 @@ use stepwell_integrations::Progress;
 use stepwell_interpreter::{
     ChildStart, Command, Decision, Effect, EventDetails, Execution, ExecutionInfo, Record, Stored, decide,
 };
-use stepwell_store::{ExecutionKey, ExecutionRow, ExpressStart, ReadError, WriteBatch};
+use stepwell_store::{ExecutionKey, ExecutionRow, ExpressStart, Outcome, ReadError, Redrives, WriteBatch};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -182,7 +182,7 @@ impl Shard {
 
     /// Starts an Express child of a Map Run, unless it runs; one that has ended tells its parent once more.
     pub(super) fn start_express_child(&mut self, child: ChildStart, revision: Arc<MachineRevision>) {
-        let ChildStart { info, input } = child;
+        let ChildStart { info, input, redrive } = child;
         let arn = info.execution_arn.clone();
         if self.express.children.contains_key(&arn) || self.closing.contains_key(&arn) {
             return;
@@ -196,6 +196,7 @@ impl Shard {
                     state_machine_version_arn: None,
                     state_machine_alias_arn: None,
                     outcome: None,
+                    redrives: Redrives { of_map_run: redrive, ..Redrives::default() },
                 };
                 (self.surroundings.executions.new_key(), row, false)
             }
@@ -336,7 +337,7 @@ impl Shard {
         let Some(log) = self.surroundings.machines.execution_log() else { return false };
         let Some(Express { execution, revision, .. }) = self.express.live.get(&key) else { return false };
         let mut logged = WriteBatch::new();
-        log.log(&mut logged, revision, execution.info(), &decision.records);
+        log.log(&mut logged, revision, execution.info(), 0, &decision.records);
         let is_any = !logged.is_empty();
         self.batch.append(logged);
         is_any
@@ -388,7 +389,7 @@ impl Shard {
                 self.release_express(is_durable, Release::Cancel((key, *scheduled_event)));
             }
         }
-        let Some(outcome) = outcome(&decision, self.now_ms) else { return };
+        let Some(outcome) = outcome(&decision, &execution, self.now_ms) else { return };
         let info = execution.info();
         self.figures.ended(outcome.status);
         tracing::debug!(execution = %info.execution_arn, status = outcome.status.name(), "execution ended");
@@ -409,14 +410,13 @@ impl Shard {
                 let _ = answer.send(Ok(ended));
             }
             Origin::Async => self.surroundings.express_starts.delete(&mut self.batch, &info.execution_arn),
-            Origin::Child(child) => self.end_child(*child, &decision),
+            Origin::Child(child) => self.end_child(*child, outcome, &decision),
         }
     }
 
-    fn end_child(&mut self, child: Child, decision: &Decision) {
+    fn end_child(&mut self, child: Child, mut outcome: Outcome, decision: &Decision) {
         let Child { key, mut row, is_stored } = child;
         self.express.children.remove(&row.info.execution_arn);
-        let Some(mut outcome) = outcome(decision, self.now_ms) else { return };
         let stop_ms = outcome.stop_ms;
         let executions = &self.surroundings.executions;
         let (number, records) = ends(decision, is_stored);
@@ -428,7 +428,7 @@ impl Shard {
             executions.put_started(&mut self.batch, key, &row);
         }
         executions.put_records(&mut self.batch, key, number, &records);
-        self.tell_parent(&row.info, output(decision));
+        self.tell_parent(&row.info, row.redrives.of_map_run, output(decision));
         self.closed(&row.info.execution_arn, stop_ms);
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use stepwell_interpreter::Execution;
-use stepwell_store::{ExecutionKey, Parked, ReadError};
+use stepwell_store::{ExecutionKey, ExecutionRow, Parked, ReadError};
 
 use super::{Live, Message, Release, Shard};
 use crate::engine::arn_hash;
@@ -94,6 +94,13 @@ impl Shard {
         if row.outcome.is_some() || row.info.kind.is_express() {
             return Ok(None);
         }
+        self.fold_row(key, row).map(Some)
+    }
+
+    /// Folds the journal of an execution, also of one that has ended.
+    pub(super) fn fold_row(&self, key: ExecutionKey, row: ExecutionRow) -> Result<Live, ReadError> {
+        let executions = &self.surroundings.executions;
+        let corrupt = |reason: String| ReadError::Corrupt { keyspace: "executions.rows", reason };
         let revision = self
             .surroundings
             .machines
@@ -107,6 +114,6 @@ impl Shard {
             execution.end_batch();
             Ok(())
         })?;
-        Ok(Some(Live { execution, revision, row, timer_ms: None, is_parked: false }))
+        Ok(Live { execution, revision, row, timer_ms: None, is_parked: false })
     }
 }

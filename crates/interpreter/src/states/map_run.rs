@@ -17,8 +17,9 @@ use crate::command::{ChildStart, Effect};
 use crate::context::Surroundings;
 use crate::decide::{Deciding, Stop};
 use crate::event::{EventDetails, PrivateRecord, ThreadId};
-use crate::execution::{ChildOf, Execution, ExecutionInfo, ExecutionKind, MapRun};
-use crate::limits::{MAP_ITEMS_MAX, MAP_RUN_CONCURRENCY_MAX, PAYLOAD_BYTES_MAX};
+use crate::execution::{Activity, ChildOf, Execution, ExecutionInfo, ExecutionKind};
+use crate::limits::{MAP_ITEMS_MAX, MAP_RUN_REDRIVES_MAX, PAYLOAD_BYTES_MAX};
+use crate::map_run::MapRun;
 
 /// Begins the Map Run; its children begin with the state's next steps.
 pub(super) fn begin(
@@ -50,10 +51,7 @@ pub(super) fn begin(
     let children = inputs(&surroundings, state, map)?.len();
     drop(surroundings);
     let children = u32::try_from(children).unwrap_or(u32::MAX);
-    let concurrency = match concurrency.unwrap_or(0) {
-        0 => MAP_RUN_CONCURRENCY_MAX,
-        some => some.min(MAP_RUN_CONCURRENCY_MAX),
-    };
+    let concurrency = concurrency.unwrap_or(0);
     let map_run_arn = new_arn(deciding, thread, state, map);
     deciding.emit(
         thread,
@@ -91,9 +89,8 @@ pub(super) fn go_on(
     }
     let inputs = inputs(&deciding.surroundings(thread, state), state, map)?;
     while let Some(run) = deciding.execution.threads[&thread].map_run()
-        && run.children.may_begin_another()
+        && let Some(index) = run.next_child()
     {
-        let index = run.children.next_index;
         let Some(input) = inputs.get(index as usize) else { break };
         let child = child(&deciding.execution.info, run, state, thread, index, input.clone());
         deciding.note(PrivateRecord::ChildExecutionStarted { thread, index });
@@ -103,6 +100,19 @@ pub(super) fn go_on(
         }
     }
     Ok(())
+}
+
+/// The execution is redriven, and its Map Run with it: what did not succeed begins again with the next steps.
+pub(super) fn redrive(deciding: &mut Deciding<'_>, thread: ThreadId) -> Result<(), Stop> {
+    let Activity::Redriving(run) = &super::visit(deciding, thread).activity else { return Ok(()) };
+    let (map_run_arn, redrive_count) = (run.map_run_arn.clone(), run.redrive_count + 1);
+    if redrive_count > MAP_RUN_REDRIVES_MAX {
+        let cause = format!("A Map Run cannot be redriven more than {MAP_RUN_REDRIVES_MAX} times.");
+        return Err(StatesError::runtime(cause).into());
+    }
+    // Every redrive follows what the Map Run itself followed.
+    let previous = run.begins_after;
+    deciding.emit_after(previous, thread, EventDetails::MapRunRedriven { map_run_arn, redrive_count })
 }
 
 /// The children of `thread`'s Map Run that were started and have not ended, to be started once more after a crash.
@@ -138,8 +148,16 @@ fn stops(info: &ExecutionInfo, run: &MapRun) -> impl Iterator<Item = Effect> {
     arns.map(|(execution_arn, _)| Effect::StopChild { execution_arn }).collect::<Vec<_>>().into_iter()
 }
 
+/// What a child gets.
+#[derive(Clone)]
+struct ChildInput {
+    payload: Payload,
+    /// How many items are in it.
+    items: u32,
+}
+
 /// What each child gets: an item, or a batch of them.
-fn inputs(surroundings: &Surroundings<'_>, state: &State, map: &Map) -> Result<Vec<Payload>, Stop> {
+fn inputs(surroundings: &Surroundings<'_>, state: &State, map: &Map) -> Result<Vec<ChildInput>, Stop> {
     let (effective, items) = items(surroundings, state, map)?;
     let mut inputs = Vec::with_capacity(items.len());
     for (index, value) in (0u32..).zip(items) {
@@ -147,7 +165,7 @@ fn inputs(surroundings: &Surroundings<'_>, state: &State, map: &Map) -> Result<V
     }
     match &map.distributed.item_batcher {
         Some(batcher) => batches(surroundings, state, map, batcher, inputs),
-        None => Ok(inputs),
+        None => Ok(inputs.into_iter().map(|payload| ChildInput { payload, items: 1 }).collect()),
     }
 }
 
@@ -157,7 +175,7 @@ fn batches(
     map: &Map,
     batcher: &ItemBatcher,
     items: Vec<Payload>,
-) -> Result<Vec<Payload>, Stop> {
+) -> Result<Vec<ChildInput>, Stop> {
     let field = |name, field: &Option<CountField>| count(surroundings, state, map, name, field.as_ref());
     let items_max = field("MaxItemsPerBatch", &batcher.max_items_per_batch)?.filter(|n| *n > 0);
     let bytes_max = field("MaxInputBytesPerBatch", &batcher.max_input_bytes_per_batch)?.filter(|n| *n > 0);
@@ -178,9 +196,10 @@ fn batches(
             members.insert("BatchInput", common.clone());
         }
         members.insert("Items", items.iter().map(|item| item.value().clone()).collect::<Vec<Value>>());
-        Payload::from_value(members.into())
+        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        ChildInput { payload: Payload::from_value(members.into()), items: count }
     };
-    let empty_bytes = batch(&[]).byte_len();
+    let empty_bytes = batch(&[]).payload.byte_len();
     let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, empty_bytes);
     for (end, item) in items.iter().enumerate() {
         // A comma stands between two items.
@@ -240,7 +259,7 @@ fn child(
     state: &State,
     thread: ThreadId,
     index: u32,
-    input: Payload,
+    input: ChildInput,
 ) -> ChildStart {
     let (execution_arn, name) = child_arn(info, run, index);
     let labelled = run.map_run_arn.rsplit_once(':').map_or(&*run.map_run_arn, |(arn, _)| arn);
@@ -256,19 +275,23 @@ fn child(
             execution_arn: info.execution_arn.clone(),
             thread,
             index,
+            items: input.items,
         }),
         timeout_s: run.kind.timeout_s(None),
         kind: run.kind,
         ..info.clone()
     };
-    ChildStart { info, input }
+    ChildStart { info, input: input.payload, redrive: run.redrive_count }
 }
 
 /// ARN and name of a child: the same for the same child, so that starting it once more is known to be that.
 fn child_arn(info: &ExecutionInfo, run: &MapRun, index: u32) -> (Arc<str>, Arc<str>) {
     let map_run_arn = &*run.map_run_arn;
+    // Nothing for the first, which has always been named so.
+    let incarnation = Some(run.incarnation()).filter(|n| *n > 0);
     let hash = |seed: u64| {
         let bytes = map_run_arn.bytes().chain(index.to_be_bytes());
+        let bytes = bytes.chain(incarnation.into_iter().flat_map(u32::to_be_bytes));
         bytes.fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     };
     let name = uuid((hash(0xcbf2_9ce4_8422_2325), hash(0x6c62_272e_07bb_0142)));

@@ -42,6 +42,7 @@ pub(crate) fn work(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State)
             StateKind::Map(map) => map_run::go_on(deciding, thread, state, map),
             _ => unreachable!("only Map states have Map Runs"),
         },
+        Activity::Redriving(_) => map_run::redrive(deciding, thread),
         _ => begin(deciding, thread, state),
     }
 }

@@ -39,6 +39,7 @@ pub enum Step {
     Heartbeat(u64),
     ChildEnded(Arc<ChildStart>, bool),
     Stop,
+    Redrive,
 }
 
 /// How an attempt ends.
@@ -92,9 +93,11 @@ impl Step {
                     thread: of.thread,
                     map_run_arn: of.map_run_arn.clone(),
                     index: of.index,
+                    redrive: child.redrive,
                     output: succeeds.then(|| payload("{}")),
                 }
             }
+            Step::Redrive => Command::Redrive,
             Step::Stop => Command::Stop { error: Some("Stopped".into()), cause: None },
         }
     }
@@ -166,7 +169,12 @@ impl Run {
 
         let count = decision.records.len();
         assert!(count <= DECISION_RECORDS_MAX + 200, "{count} records in one decision");
-        assert!(was_running || (count == 0 && decision.effects.is_empty()), "{step:?} after the end");
+        if matches!(step, Step::Redrive) && count > 0 {
+            assert!(!was_running, "what runs cannot be redriven");
+            self.finished = 0;
+        } else {
+            assert!(was_running || (count == 0 && decision.effects.is_empty()), "{step:?} after the end");
+        }
         if matches!(step, Step::Tick) && due_ms.is_none_or(|due| due > self.now_ms) {
             assert!(count == 0 || self.wants_to_continue, "{step:?} before anything is due");
         }
@@ -378,6 +386,7 @@ impl Run {
                 Step::ChildEnded(child, !bytes.one_in(3))
             }
             11 if bytes.one_in(4) => Step::Stop,
+            _ if self.live.status().is_unsuccessful() => Step::Redrive,
             _ => Step::Start,
         }
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_asl::Payload;
 use stepwell_aws::Fault;
-use stepwell_engine::{ExecutionDescription, ExecutionRow, ExecutionStatus};
+use stepwell_engine::{ChildStatus, ExecutionDescription, ExecutionRow, not_redrivable_reason};
 
 use crate::history::seconds;
 use crate::states::{StepFunctions, read_input, store_failure};
@@ -20,7 +20,14 @@ struct Input {
 pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, Fault> {
     let Input { execution_arn, included_data } = read_input(input)?;
     let include_data = included_data.as_deref() != Some("METADATA_ONLY");
-    context.blocking(move |context| Ok(description(&find(context, &execution_arn)?, include_data))).await
+    context
+        .blocking(move |context| {
+            let execution = find(context, &execution_arn)?;
+            let mut answer = description(&execution, include_data);
+            show_redrive_status(context, &execution.row, &mut answer)?;
+            Ok(answer)
+        })
+        .await
 }
 
 /// The execution `arn`: a Standard one, or an Express child of a Map Run. Blocks.
@@ -32,14 +39,12 @@ pub(super) fn find(context: &StepFunctions, arn: &str) -> Result<ExecutionDescri
 
 fn description(execution: &ExecutionDescription, include_data: bool) -> Value {
     let (row, info) = (&execution.row, &execution.row.info);
-    let status = row.status();
     let mut answer = json!({
         "executionArn": &*info.execution_arn,
         "stateMachineArn": &*info.state_machine_arn,
         "name": &*info.name,
-        "status": status.name(),
+        "status": row.status().name(),
         "startDate": seconds(info.start_ms),
-        "redriveCount": 0,
     });
     show_payload(&mut answer, "input", &execution.input, include_data);
     if let Some(outcome) = &row.outcome {
@@ -58,14 +63,41 @@ fn description(execution: &ExecutionDescription, include_data: bool) -> Value {
     }
     show_started_by(row, &mut answer);
     show_map_run(row, &mut answer);
-    match not_redrivable_reason(status) {
-        Some(reason) => {
-            answer["redriveStatus"] = "NOT_REDRIVABLE".into();
-            answer["redriveStatusReason"] = reason.into();
-        }
-        None => answer["redriveStatus"] = "REDRIVABLE".into(),
-    }
+    show_redrives(row, &mut answer);
     answer
+}
+
+/// Puts into an answer whether an execution can be redriven. The status of a child of a Map Run that is redriven may
+/// be that it waits for it.
+fn show_redrive_status(context: &StepFunctions, row: &ExecutionRow, answer: &mut Value) -> Result<(), Fault> {
+    let now_ms = context.now_ms();
+    let is_deleted = match &row.info.child_of {
+        None => context.machines().is_deleted(&row.info.state_machine_arn),
+        Some(child_of) => {
+            let run = context.engine().map_run(&child_of.map_run_arn);
+            if let Some((run, _)) = run.map_err(|error| store_failure(&error))? {
+                answer["status"] = ChildStatus::of(row, &run, now_ms).name().into();
+            }
+            false
+        }
+    };
+    answer["redriveStatus"] = match not_redrivable_reason(row, is_deleted, now_ms) {
+        Some(reason) => {
+            answer["redriveStatusReason"] = reason.into();
+            "NOT_REDRIVABLE".into()
+        }
+        None if row.info.child_of.is_some() => "REDRIVABLE_BY_MAP_RUN".into(),
+        None => "REDRIVABLE".into(),
+    };
+    Ok(())
+}
+
+/// Puts how often an execution was redriven, and when last, into an answer.
+pub(super) fn show_redrives(row: &ExecutionRow, answer: &mut Value) {
+    answer["redriveCount"] = row.redrives.count.into();
+    if let Some(redrive_ms) = row.redrives.last_ms {
+        answer["redriveDate"] = seconds(redrive_ms);
+    }
 }
 
 /// Puts the version and the alias by which an execution was started into an answer.
@@ -93,12 +125,4 @@ pub(super) fn show_payload(answer: &mut Value, member: &str, payload: &Payload, 
         answer[member] = Value::from(&**payload.text());
     }
     answer[format!("{member}Details")] = json!({ "included": include });
-}
-
-fn not_redrivable_reason(status: ExecutionStatus) -> Option<&'static str> {
-    match status {
-        ExecutionStatus::Running => Some("Execution is RUNNING and cannot be redriven"),
-        ExecutionStatus::Succeeded => Some("Execution is SUCCEEDED and cannot be redriven"),
-        ExecutionStatus::Failed | ExecutionStatus::TimedOut | ExecutionStatus::Aborted => None,
-    }
 }

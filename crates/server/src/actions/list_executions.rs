@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws::Fault;
-use stepwell_engine::{ExecutionStatus, ListCursor};
+use stepwell_engine::{ChildStatus, ExecutionRow, ExecutionStatus, ListCursor, Listed};
 
-use super::describe_execution::{show_map_run, show_started_by};
+use super::describe_execution::{show_map_run, show_redrives, show_started_by};
 use crate::history::seconds;
 use crate::page::{self, Tokens};
 use crate::states::{StepFunctions, read_input, store_failure};
@@ -37,53 +37,99 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     } else {
         arns::machine_without_label(&arn)?;
     }
-    // Nothing is redriven yet, so nothing waits for it.
-    let none_pending = of_map_run && input.status_filter.as_deref() == Some("PENDING_REDRIVE");
-    let status = match input.status_filter.as_deref() {
-        Some(name) if !none_pending => Some(status_of(name)?),
-        _ => None,
-    };
     let filter =
         (input.status_filter.as_deref().unwrap_or(""), input.redrive_filter.as_deref().unwrap_or(""));
     let tokens = Tokens::new("ListExecutions", &[&arn, filter.0, filter.1], context.now_ms());
     let after = tokens.take(input.next_token.as_deref())?.map(cursor).transpose()?;
     let size = page::size(input.max_results);
-    let is_empty = filter.1 == "REDRIVEN" || none_pending;
-    let listed = context
-        .blocking(move |context| {
-            if of_map_run { check_map_run(context, &arn) } else { check_machine(context, &arn) }?;
-            let size = if is_empty { 0 } else { size };
-            context
-                .engine()
-                .list_executions(&arn, status, after.as_ref(), size)
-                .map_err(|error| store_failure(&error))
+    let status = input.status_filter.as_deref().map(|name| status_of(name, of_map_run)).transpose()?;
+    let is_redriven = input.redrive_filter.as_deref().map(|filter| filter == "REDRIVEN");
+    let request = Request { arn, status, is_redriven, after, size, now_ms: context.now_ms() };
+    let (items, next) = context
+        .blocking(move |context| match of_map_run {
+            true => of_map(context, &request),
+            false => of_machine(context, &request),
         })
         .await?;
-    let items: Vec<Value> = listed
-        .rows
-        .iter()
-        .map(|row| {
-            let mut item = json!({
-                "executionArn": &*row.info.execution_arn,
-                "stateMachineArn": &*row.info.state_machine_arn,
-                "name": &*row.info.name,
-                "status": row.status().name(),
-                "startDate": seconds(row.info.start_ms),
-                "redriveCount": 0,
-            });
-            if let Some(outcome) = &row.outcome {
-                item["stopDate"] = seconds(outcome.stop_ms);
-            }
-            show_started_by(row, &mut item);
-            show_map_run(row, &mut item);
-            item
-        })
-        .collect();
     let mut answer = json!({ "executions": items });
-    if let Some(next) = listed.next.filter(|_| !is_empty) {
+    if let Some(next) = next {
         answer["nextToken"] = tokens.give(&next.0).into();
     }
     Ok(answer)
+}
+
+/// A request whose arguments are checked.
+struct Request {
+    arn: String,
+    status: Option<ChildStatus>,
+    is_redriven: Option<bool>,
+    after: Option<ListCursor>,
+    size: usize,
+    now_ms: i64,
+}
+
+type Page = (Vec<Value>, Option<ListCursor>);
+
+impl Request {
+    /// Reads the page of those that `matches`.
+    fn list(
+        &self,
+        context: &StepFunctions,
+        matches: impl Fn(&ExecutionRow) -> bool,
+    ) -> Result<Listed, Fault> {
+        // Those that are to be redriven are listed by how they ended.
+        let status = match self.status {
+            Some(ChildStatus::Of(status)) => Some(status),
+            Some(ChildStatus::PendingRedrive) | None => None,
+        };
+        let matches = |row: &ExecutionRow| {
+            self.is_redriven.is_none_or(|is_redriven| is_redriven == (row.redrives.count > 0)) && matches(row)
+        };
+        let engine = context.engine();
+        let listed =
+            engine.list_executions_matching(&self.arn, status, self.after.as_ref(), self.size, matches);
+        listed.map_err(|error| store_failure(&error))
+    }
+}
+
+fn of_machine(context: &StepFunctions, request: &Request) -> Result<Page, Fault> {
+    check_machine(context, &request.arn)?;
+    let listed = request.list(context, |_| true)?;
+    Ok((listed.rows.iter().map(item).collect(), listed.next))
+}
+
+/// The children of a Map Run, with the status that they have while it is redriven.
+fn of_map(context: &StepFunctions, request: &Request) -> Result<Page, Fault> {
+    let run = context.engine().map_run(&request.arn).map_err(|error| store_failure(&error))?;
+    let Some((run, _)) = run else { return Err(fault::resource_not_found(&request.arn)) };
+    let status = |row: &ExecutionRow| ChildStatus::of(row, &run, request.now_ms);
+    let listed = request.list(context, |row| request.status.is_none_or(|wanted| wanted == status(row)))?;
+    let items = listed.rows.iter().map(|row| {
+        let mut item = item(row);
+        item["status"] = status(row).name().into();
+        show_map_run(row, &mut item);
+        if let Some(child_of) = &row.info.child_of {
+            item["itemCount"] = child_of.items.into();
+        }
+        item
+    });
+    Ok((items.collect(), listed.next))
+}
+
+fn item(row: &ExecutionRow) -> Value {
+    let mut item = json!({
+        "executionArn": &*row.info.execution_arn,
+        "stateMachineArn": &*row.info.state_machine_arn,
+        "name": &*row.info.name,
+        "status": row.status().name(),
+        "startDate": seconds(row.info.start_ms),
+    });
+    if let Some(outcome) = &row.outcome {
+        item["stopDate"] = seconds(outcome.stop_ms);
+    }
+    show_started_by(row, &mut item);
+    show_redrives(row, &mut item);
+    item
 }
 
 fn check_machine(context: &StepFunctions, arn: &str) -> Result<(), Fault> {
@@ -95,29 +141,18 @@ fn check_machine(context: &StepFunctions, arn: &str) -> Result<(), Fault> {
     }
 }
 
-/// A Map Run is known by its children; one that never had any is not found.
-fn check_map_run(context: &StepFunctions, arn: &str) -> Result<(), Fault> {
-    let listed = context.engine().list_executions(arn, None, None, 1);
-    match listed.map_err(|error| store_failure(&error))?.rows.is_empty() {
-        true => Err(fault::resource_not_found(arn)),
-        false => Ok(()),
-    }
-}
-
 fn cursor(position: Vec<u8>) -> Result<ListCursor, Fault> {
     position.try_into().map(ListCursor).map_err(|_| fault::invalid_token())
 }
 
-fn status_of(name: &str) -> Result<ExecutionStatus, Fault> {
-    Ok(match name {
-        "RUNNING" => ExecutionStatus::Running,
-        "SUCCEEDED" => ExecutionStatus::Succeeded,
-        "FAILED" => ExecutionStatus::Failed,
-        "TIMED_OUT" => ExecutionStatus::TimedOut,
-        "ABORTED" => ExecutionStatus::Aborted,
-        _ => {
+fn status_of(name: &str, of_map_run: bool) -> Result<ChildStatus, Fault> {
+    match ExecutionStatus::from_name(name) {
+        Some(status) => Ok(ChildStatus::Of(status)),
+        // The model knows one more.
+        None if of_map_run => Ok(ChildStatus::PendingRedrive),
+        None => {
             let message = "PENDING_REDRIVE is a status of the executions of a Map Run; specify mapRunArn";
-            return Err(fault::validation(message, None));
+            Err(fault::validation(message, None))
         }
-    })
+    }
 }

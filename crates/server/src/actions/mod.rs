@@ -11,6 +11,7 @@ mod delete_state_machine_alias;
 mod delete_state_machine_version;
 mod describe_activity;
 mod describe_execution;
+mod describe_map_run;
 mod describe_state_machine;
 mod describe_state_machine_alias;
 mod describe_state_machine_for_execution;
@@ -18,11 +19,13 @@ mod get_activity_task;
 mod get_execution_history;
 mod list_activities;
 mod list_executions;
+mod list_map_runs;
 mod list_state_machine_aliases;
 mod list_state_machine_versions;
 mod list_state_machines;
 mod list_tags_for_resource;
 mod publish_state_machine_version;
+mod redrive_execution;
 mod send_task_failure;
 mod send_task_heartbeat;
 mod send_task_success;
@@ -32,6 +35,7 @@ mod stop_execution;
 mod tag_resource;
 mod test_state;
 mod untag_resource;
+mod update_map_run;
 mod update_state_machine;
 mod update_state_machine_alias;
 mod validate_state_machine_definition;
@@ -64,6 +68,7 @@ pub(crate) fn of(operation: &str) -> Option<Action> {
         "DeleteStateMachineVersion" => |c, i| Box::pin(delete_state_machine_version::run(c, i)),
         "DescribeActivity" => |c, i| Box::pin(describe_activity::run(c, i)),
         "DescribeExecution" => |c, i| Box::pin(describe_execution::run(c, i)),
+        "DescribeMapRun" => |c, i| Box::pin(describe_map_run::run(c, i)),
         "DescribeStateMachine" => |c, i| Box::pin(describe_state_machine::run(c, i)),
         "DescribeStateMachineAlias" => |c, i| Box::pin(describe_state_machine_alias::run(c, i)),
         "DescribeStateMachineForExecution" => {
@@ -73,11 +78,13 @@ pub(crate) fn of(operation: &str) -> Option<Action> {
         "GetExecutionHistory" => |c, i| Box::pin(get_execution_history::run(c, i)),
         "ListActivities" => |c, i| Box::pin(list_activities::run(c, i)),
         "ListExecutions" => |c, i| Box::pin(list_executions::run(c, i)),
+        "ListMapRuns" => |c, i| Box::pin(list_map_runs::run(c, i)),
         "ListStateMachineAliases" => |c, i| Box::pin(list_state_machine_aliases::run(c, i)),
         "ListStateMachineVersions" => |c, i| Box::pin(list_state_machine_versions::run(c, i)),
         "ListStateMachines" => |c, i| Box::pin(list_state_machines::run(c, i)),
         "ListTagsForResource" => |c, i| Box::pin(list_tags_for_resource::run(c, i)),
         "PublishStateMachineVersion" => |c, i| Box::pin(publish_state_machine_version::run(c, i)),
+        "RedriveExecution" => |c, i| Box::pin(redrive_execution::run(c, i)),
         "SendTaskFailure" => |c, i| Box::pin(send_task_failure::run(c, i)),
         "SendTaskHeartbeat" => |c, i| Box::pin(send_task_heartbeat::run(c, i)),
         "SendTaskSuccess" => |c, i| Box::pin(send_task_success::run(c, i)),
@@ -87,6 +94,7 @@ pub(crate) fn of(operation: &str) -> Option<Action> {
         "TagResource" => |c, i| Box::pin(tag_resource::run(c, i)),
         "TestState" => |c, i| Box::pin(test_state::run(c, i)),
         "UntagResource" => |c, i| Box::pin(untag_resource::run(c, i)),
+        "UpdateMapRun" => |c, i| Box::pin(update_map_run::run(c, i)),
         "UpdateStateMachine" => |c, i| Box::pin(update_state_machine::run(c, i)),
         "UpdateStateMachineAlias" => |c, i| Box::pin(update_state_machine_alias::run(c, i)),
         "ValidateStateMachineDefinition" => |c, i| Box::pin(validate_state_machine_definition::run(c, i)),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use stepwell_engine::{StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError};
+use stepwell_engine::{
+    RedriveExecutionError, StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError,
+};
 use stepwell_interpreter::TaskToken;
 
 use super::Simulation;
@@ -16,6 +18,7 @@ impl Simulation {
             Answer::ExpressStarted(result) => self.express_started(result),
             Answer::SyncEnded(result) => self.sync_ended(result),
             Answer::Stopped { arn, was_known, result } => self.stopped(&arn, was_known, result),
+            Answer::Redriven { arn, was_known, result } => self.redriven(&arn, was_known, result),
             Answer::Token { token, say, result } => self.token_answered(token, say, result),
             Answer::Polled { activity, result } => {
                 self.polling[activity] = false;
@@ -76,6 +79,29 @@ impl Simulation {
                 Err(format!("{arn} was acknowledged and is said not to exist"))
             }
             Err(StopExecutionError::Read { reason }) => Err(format!("the stop of {arn} fails: {reason}")),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn redriven(
+        &mut self,
+        arn: &Arc<str>,
+        was_known: bool,
+        result: Result<i64, RedriveExecutionError>,
+    ) -> Result<(), String> {
+        match result {
+            Ok(redrive_ms) => {
+                self.ran.redriven += 1;
+                let latest = self.promises.redrives.entry(arn.clone()).or_insert(redrive_ms);
+                *latest = redrive_ms.max(*latest);
+                self.check_promises()
+            }
+            Err(RedriveExecutionError::DoesNotExist { .. }) if was_known => {
+                Err(format!("{arn} was acknowledged and is said not to exist"))
+            }
+            Err(RedriveExecutionError::Read { reason }) => {
+                Err(format!("the redrive of {arn} fails: {reason}"))
+            }
             Err(_) => Ok(()),
         }
     }

@@ -138,6 +138,7 @@ impl Executions {
             batch.delete(&self.journal, journal_key(entry.key, number));
         }
         if first == 0 {
+            self.delete_map_runs(batch, entry.key)?;
             self.delete_entry(batch, entry);
         }
         Ok(last - first + 1)
@@ -175,11 +176,9 @@ impl Executions {
 mod tests {
     use std::sync::Arc;
 
-    use stepwell_interpreter::{ExecutionInfo, ExecutionStatus};
+    use stepwell_interpreter::{ExecutionInfo, ExecutionKind, ExecutionStatus};
 
-    use stepwell_interpreter::ExecutionKind;
-
-    use super::super::Outcome;
+    use super::super::{Outcome, Redrives};
     use super::*;
     use crate::kv::Store;
 
@@ -207,7 +206,9 @@ mod tests {
                 output: None,
                 error: None,
                 cause: None,
+                last_event_id: 4,
             }),
+            redrives: Redrives::default(),
         }
     }
 
