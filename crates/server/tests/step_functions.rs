@@ -618,6 +618,16 @@ async fn states_are_tested_by_themselves() {
         "Type": "Map", "ItemsPath": "$.items", "ItemSelector": {"v.$": "$$.Map.Item.Value", "a.$": "$.a"},
         "ItemProcessor": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}, "End": true,
     });
+    let reader = json!({
+        "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON", "ItemsPointer": "/a/0"},
+        "Parameters": {"Bucket": "b", "Key": "k"},
+    });
+    let distributed = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let read = json!({
+        "Type": "Map", "ItemReader": reader, "End": true, "ItemProcessor": {
+            "ProcessorConfig": distributed, "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}},
+        },
+    });
     let assign = json!({"Type": "Pass", "Assign": {"x.$": "$.a", "y": 2}, "Next": "N"});
     let cases = [
         // A task without a mock is really called.
@@ -645,6 +655,30 @@ async fn states_are_tested_by_themselves() {
                     "afterItemsPath": "[1,2]", "afterItemSelector": r#"[{"v":1,"a":3},{"v":2,"a":3}]"#,
                     "maxConcurrency": 0, "afterResultSelector": "[4,5]", "afterResultPath": "[4,5]",
                 },
+            }),
+        ),
+        (
+            &read,
+            json!({
+                "inspectionLevel": "DEBUG", "mock": {"result": "[3]"},
+                "stateConfiguration": {"mapItemReaderData": r#"{"a":[[1,2]]}"#},
+            }),
+            json!({
+                "status": "SUCCEEDED", "output": "[3]",
+                "inspectionData": {
+                    "input": "{}", "afterInputPath": "{}", "afterItemsPointer": "[1,2]", "maxConcurrency": 0,
+                    "afterResultSelector": "[3]", "afterResultPath": "[3]",
+                },
+            }),
+        ),
+        (
+            &read,
+            json!({
+                "mock": {"result": "[3]"}, "stateConfiguration": {"mapItemReaderData": "{}"},
+            }),
+            json!({
+                "status": "FAILED", "error": "States.ItemReaderFailed",
+                "cause": "The provided ReaderConfig.ItemsPointer does not match any valid path in the JSON structure.",
             }),
         ),
         (

@@ -26,7 +26,6 @@ ALSO_NEEDED = {
 # Members that no answer here has.
 NEVER_ANSWERED = {
     "TestState.inspectionData.afterItemBatcher",
-    "TestState.inspectionData.afterItemsPointer",
     *(f"TestState.inspectionData.request{member}" for member in ("", ".body", ".headers", ".method", ".protocol", ".url")),
     *(f"TestState.inspectionData.response{member}" for member in ("", ".body", ".headers", ".protocol", ".statusCode", ".statusMessage")),
 }
@@ -251,7 +250,7 @@ def definitions(ok):
         definition = {"Type": "Map", "ItemProcessor": {"ProcessorConfig": config, **item}, "End": True, **more}
         configuration = {"mapIterationFailureCount": 0, "errorCausedByState": "I"}
         if "ItemReader" in more:
-            configuration["mapItemReaderData"] = "[1, 2, 3]"
+            configuration["mapItemReaderData"] = '{"items": [1, 2, 3]}'
         ok(
             "TestState", definition=json.dumps(definition), input='{"items": [1, 2]}', inspectionLevel="DEBUG",
             mock={"result": "[1, 2]"}, stateConfiguration=configuration,

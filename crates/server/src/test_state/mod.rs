@@ -14,6 +14,7 @@
 
 mod context;
 mod failure;
+mod items;
 mod request;
 mod schema;
 mod work;
@@ -60,7 +61,7 @@ pub(crate) struct Trial {
     /// `mapIterationFailureCount`
     failed_iterations: u32,
     /// `mapItemReaderData`
-    reader_items: Option<Payload>,
+    reader_data: Option<Payload>,
     /// Whether the answer has `inspectionData`.
     inspects: bool,
     entropy: u64,

@@ -84,7 +84,7 @@ pub(crate) fn trial(input: Input, account: &Account, now_ms: i64, entropy: u64) 
         }
         (Some(text), Some(_)) => context::given(text, kind)?,
     };
-    let reader_items = reader_items(configuration.map_item_reader_data.as_deref())?;
+    let reader_data = reader_data(configuration.map_item_reader_data.as_deref(), kind)?;
     let failed_iterations = configuration.map_iteration_failure_count.map_or(0, |n| n as u32);
     let mock = input.mock.map(|mock| read_mock(mock, kind)).transpose()?;
     check_failure_count(kind, mock.as_ref(), failed_iterations)?;
@@ -99,7 +99,7 @@ pub(crate) fn trial(input: Input, account: &Account, now_ms: i64, entropy: u64) 
         context,
         role_arn: input.role_arn,
         failed_iterations,
-        reader_items,
+        reader_data,
         entropy,
         now_ms,
     })
@@ -179,10 +179,16 @@ fn variables(text: Option<&str>) -> Result<Object, Fault> {
     payload.value().as_object().cloned().ok_or_else(|| invalid("Variables must be a JSON object"))
 }
 
-fn reader_items(text: Option<&str>) -> Result<Option<Payload>, Fault> {
+/// What an item reader would read: the items, or a file with an `ItemsPointer` to them.
+fn reader_data(text: Option<&str>, kind: &StateKind) -> Result<Option<Payload>, Fault> {
     let Some(text) = text else { return Ok(None) };
+    let reader = match kind {
+        StateKind::Map(map) => map.distributed.item_reader.as_ref(),
+        _ => None,
+    };
+    let is_pointed = reader.is_some_and(|reader| reader.items_pointer.is_some());
     match Payload::parse(text) {
-        Ok(payload) if payload.value().as_array().is_some() => Ok(Some(payload)),
+        Ok(payload) if is_pointed || payload.value().as_array().is_some() => Ok(Some(payload)),
         _ => Err(invalid("Map item reader data must be a JSON array")),
     }
 }

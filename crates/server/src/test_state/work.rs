@@ -17,6 +17,7 @@ use stepwell_asl::value::{Object, Value};
 
 use super::context::{Surroundings, with_item};
 use super::failure::Failure;
+use super::items;
 use super::{Inspection, Mock, TaskError, Tested, Trial};
 use crate::limits::PAYLOAD_BYTES_MAX;
 
@@ -380,10 +381,15 @@ impl<'a> Work<'a> {
 
     /// The items, noted; how many there are, where that is known.
     fn items(&mut self, map: &Map, effective: &Payload) -> Result<Option<usize>, Failure> {
-        let items = if map.distributed.item_reader.is_some() {
-            match &self.trial.reader_items {
-                Some(items) => items.value().clone(),
-                None => return Ok(None),
+        let items = if let Some(reader) = &map.distributed.item_reader {
+            let Some(data) = &self.trial.reader_data else { return Ok(None) };
+            match &reader.items_pointer {
+                Some(pointer) => {
+                    let items = items::pointed(data.value(), pointer)?.clone();
+                    self.inspection.note("afterItemsPointer", &Payload::from_value(items.clone()));
+                    items
+                }
+                None => data.value().clone(),
             }
         } else if self.is_jsonata() {
             map.items.resolve_query(&self.scope())?
