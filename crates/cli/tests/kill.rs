@@ -59,6 +59,8 @@ struct Acknowledged {
     functions: Vec<String>,
     items: Vec<String>,
     messages: Vec<String>,
+    /// What Express executions are to write.
+    written: Vec<String>,
 }
 
 /// What every round works with.
@@ -66,8 +68,14 @@ struct Ground {
     poller: String,
     iteration: String,
     transfer: String,
+    express: String,
     queue_url: String,
 }
+
+/// Leaves no trace but what it writes.
+const EXPRESS: &str = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"Next":"P"},
+    "P":{"Type":"Task","Resource":"arn:aws:states:::dynamodb:putItem","End":true,
+        "Parameters":{"TableName":"kept","Item":{"id":{"S.$":"$.id"}}}}}}"#;
 
 const MACHINE: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
 
@@ -91,8 +99,9 @@ fn nothing_acknowledged_is_lost_and_everything_ends() {
         check_presence(&server, &ground, &mut acknowledged);
     }
     println!(
-        "{} executions, {} machines, {} functions, {} items, {} messages",
+        "{} executions, {} Express ones, {} machines, {} functions, {} items, {} messages",
         acknowledged.executions.len(),
+        acknowledged.written.len(),
         acknowledged.machines.len(),
         acknowledged.functions.len(),
         acknowledged.items.len(),
@@ -103,6 +112,7 @@ fn nothing_acknowledged_is_lost_and_everything_ends() {
         check_end(&server, arn, kind, &ready_times);
     }
     check_messages(&server, &ground, &acknowledged);
+    check_written(&server, &acknowledged);
 }
 
 /// Deploys the workflows and makes a queue and a table of the test's own.
@@ -128,7 +138,10 @@ fn prepare(server: &Server, directory: &Path) -> Ground {
             "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
             "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}]}),
     );
+    let express = json!({"name": "express", "definition": EXPRESS, "roleArn": ROLE, "type": "EXPRESS"});
+    let express = call("AWSStepFunctions", "CreateStateMachine", express);
     Ground {
+        express: express["stateMachineArn"].as_str().expect("an ARN").to_owned(),
         poller: server.machine("StateMachineDemo"),
         iteration: server.machine("LambdaIter"),
         transfer: server.machine("TransferRecord"),
@@ -199,7 +212,14 @@ fn ask(
             let answer = accepted(server.try_call("AWSStepFunctions", "CreateStateMachine", &request)?);
             acknowledged.machines.push(answer["stateMachineArn"].as_str().expect("an ARN").to_owned());
         }
-        4 | 5 => {
+        4 => {
+            let (id, machine) = (format!("express-{id}"), &ground.express);
+            let request =
+                json!({"stateMachineArn": machine, "name": "same", "input": json!({"id": id}).to_string()});
+            accepted(server.try_call("AWSStepFunctions", "StartExecution", &request)?);
+            acknowledged.written.push(id);
+        }
+        5 => {
             let request = json!({"TableName": "kept", "Item": {"id": {"S": id}}});
             accepted(server.try_call("DynamoDB_20120810", "PutItem", &request)?);
             acknowledged.items.push(id);
@@ -306,6 +326,25 @@ fn check_messages(server: &Server, ground: &Ground, acknowledged: &Acknowledged)
     for id in &acknowledged.messages {
         let times = received.iter().filter(|body| *body == id).count();
         assert_eq!(times, 1, "message {id}");
+    }
+}
+
+/// Every Express execution has run to its end, perhaps more than once.
+fn check_written(server: &Server, acknowledged: &Acknowledged) {
+    let deadline = Instant::now() + support::PATIENCE;
+    for id in &acknowledged.written {
+        let input = json!({"TableName": "kept", "Key": {"id": {"S": id}}});
+        loop {
+            let answer = server.try_call("DynamoDB_20120810", "GetItem", &input).expect("answers").expect(id);
+            if answer["Item"]["id"]["S"] == json!(id) {
+                break;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "the Express execution that writes {id} was acknowledged and lost"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

@@ -599,6 +599,51 @@ async fn executions_remember_the_version_and_the_alias_that_started_them() {
     assert_eq!(listed["executions"][0]["stateMachineAliasArn"], alias);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_express_execution_is_waited_for_under_any_name_of_its_machine() {
+    let home = Home::new();
+    let new = json!({
+        "name": "x", "definition": pass().to_string(), "roleArn": ROLE, "type": "EXPRESS", "publish": true,
+    });
+    let created = home.ok("CreateStateMachine", new).await;
+    let (machine, version) = (created["stateMachineArn"].clone(), created["stateMachineVersionArn"].clone());
+    let routing = json!([{"stateMachineVersionArn": version, "weight": 100}]);
+    let alias = json!({"name": "prod", "routingConfiguration": routing});
+    let alias = home.ok("CreateStateMachineAlias", alias).await["stateMachineAliasArn"].clone();
+    let update = json!({"stateMachineArn": machine, "definition": wait().to_string()});
+    home.ok("UpdateStateMachine", update).await;
+    for arn in [&version, &alias] {
+        let start = json!({"stateMachineArn": arn, "name": "n", "input": "[1]", "traceHeader": "Root=1"});
+        let ended = home.ok("StartSyncExecution", start.clone()).await;
+        assert_eq!((&ended["status"], &ended["output"]), (&json!("SUCCEEDED"), &json!("{\"a\":1}")));
+        assert_eq!((&ended["stateMachineArn"], &ended["traceHeader"]), (&machine, &start["traceHeader"]));
+        let mut bare = start;
+        bare["includedData"] = json!("METADATA_ONLY");
+        let ended = home.ok("StartSyncExecution", bare).await;
+        assert_eq!((ended.get("input"), ended.get("output")), (None, None));
+        assert_eq!(ended["outputDetails"], json!({"included": false}));
+    }
+    // The one that waits for an hour is over in five minutes; nobody waits for it here.
+    let started = home.ok("StartExecution", json!({"stateMachineArn": machine, "name": "n"})).await;
+    let execution = started["executionArn"].as_str().expect("an ARN");
+    assert!(execution.starts_with(&arn("express:x:n:")), "{execution}");
+    for (operation, input, refusal) in [
+        (
+            "StartSyncExecution",
+            json!({"stateMachineArn": arn("stateMachine:x:9")}),
+            "StateMachineDoesNotExist",
+        ),
+        ("StartSyncExecution", json!({"stateMachineArn": arn("stateMachine:x/l")}), "ValidationException"),
+        ("StartSyncExecution", json!({"stateMachineArn": machine, "input": "{"}), "InvalidExecutionInput"),
+        ("StartSyncExecution", json!({"stateMachineArn": machine, "name": "a b"}), "InvalidName"),
+        ("ListExecutions", json!({"stateMachineArn": alias}), "StateMachineTypeNotSupported"),
+        ("DescribeExecution", json!({"executionArn": execution}), "InvalidArn"),
+    ] {
+        let refused = home.call(operation, input).await.expect_err(operation);
+        assert!(refused.starts_with(&format!("{refusal}: ")), "{operation}: {refused}");
+    }
+}
+
 fn state_under_test(definition: &Value, more: Value) -> Value {
     let mut input = more;
     input["definition"] = definition.to_string().into();

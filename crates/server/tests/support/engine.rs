@@ -48,6 +48,15 @@ impl Home {
     }
 
     fn open(directory: tempfile::TempDir, account: Account) -> Home {
+        Home::with_runner(directory, account, Arc::new(Identity))
+    }
+
+    /// With tasks of the caller's choice.
+    pub(crate) fn with_runner(
+        directory: tempfile::TempDir,
+        account: Account,
+        runner: Arc<dyn TaskRunner>,
+    ) -> Home {
         let store = Store::open(directory.path()).expect("opens");
         let machines = Arc::new(Machines::open(&store, account.clone()).expect("opens"));
         let clock = Arc::new(|| SystemClock.now_ms());
@@ -60,7 +69,7 @@ impl Home {
             retention: None,
         };
         let runtime = tokio::runtime::Handle::current();
-        let engine = Engine::start(store, machines, Arc::new(Identity), runtime, options).expect("starts");
+        let engine = Engine::start(store, machines, runner, runtime, options).expect("starts");
         let states = StepFunctions::new(engine.clone(), Arc::new(SystemClock));
         Home { states, logs: Arc::new(LogsService::new(logs)), engine, account, directory: Some(directory) }
     }
