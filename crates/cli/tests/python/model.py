@@ -17,7 +17,7 @@ import valid_requests
 VALIDATION = "com.amazon.coral.validate#ValidationException"
 SERVICE = "com.amazonaws.swf.service.v2.model#"
 # What any operation of any service may answer.
-FRAMEWORK = {"ValidationException", "SerializationException", "UnsupportedOperationException"}
+FRAMEWORK = {"ValidationException", "SerializationException"}
 # What later models than the oldest boto3 in use say.
 LATER = {"TaskToken": {"sensitive": True}}
 # AWS prints the values of this enumeration in an order of its own.
@@ -245,7 +245,7 @@ def violations(api, operation, shape):
     whole = example(shape)
     # Dummies satisfy the model, and are refused only for what they are, if at all.
     expected = api.send("valid by the model alone", operation, whole)[1]
-    assert expected not in FRAMEWORK - {"ValidationException", "UnsupportedOperationException"}, f"{operation}: {expected}"
+    assert expected != "SerializationException", operation
     if api.answer["status_code"] == 400:
         assert json.loads(api.answer["body"])["__type"] != VALIDATION, api.answer["body"]
     for place, label, required, put in places(shape, whole):
@@ -312,13 +312,10 @@ def paths_of(value, path):
 
 def valid(api):
     """Requests that succeed: all members of all operations, and for each operation a minimal request."""
-    given, minimal, missing = set(), set(), []
+    given, minimal = set(), set()
 
     def ok(operation, **request):
         parsed, code, message = api.send("valid requests", operation, request)
-        if code == "UnsupportedOperationException":
-            missing.append(operation)
-            raise valid_requests.NotServed(message)
         assert code is None, f"{operation} {json.dumps(request)[:600]}: {code}: {message}"
         shape = api.model.operation_model(operation).input_shape
         given.update(paths_of(request, operation))
@@ -328,9 +325,6 @@ def valid(api):
 
     valid_requests.send(ok)
     names = set(api.model.operation_names)
-    if missing:
-        # What an operation that is not served would show is not there.
-        return 0, 0
     assert minimal >= names, f"without a minimal request: {sorted(names - minimal)}"
     known = {path for name in names for path in paths(api.model.operation_model(name).input_shape, name)}
     assert given >= known, f"members that no valid request has: {sorted(known - given)}"
@@ -361,8 +355,6 @@ def arns(api):
             if "definition" in request:
                 request["definition"] = valid_requests.PASS
             _, code, message = api.send("ARNs", operation, {**request, member: "nonsense"})
-            if code == "UnsupportedOperationException":
-                continue
             assert (code, message) == ("InvalidArn", "Invalid Arn: 'Invalid ARN prefix: nonsense'"), f"{operation}: {code}: {message}"
             for kind, names in resources.items():
                 for name in names:

@@ -31,10 +31,6 @@ NEVER_ANSWERED = {
 }
 
 
-class NotServed(Exception):
-    """An operation that this version does not serve, and says so."""
-
-
 def eventually(look, patience=60):
     """What `look` gives once it gives something."""
     deadline = time.monotonic() + patience
@@ -64,11 +60,9 @@ def send(ok):
     executions(ok, live)
     activities(ok)
     definitions(ok)
-    for part in (redrive, express, map_runs):
-        try:
-            part(ok)
-        except NotServed as error:
-            print(f"not served yet: {error}")
+    redrive(ok)
+    express(ok)
+    map_runs(ok)
 
 
 def machines(ok, logging):
@@ -204,7 +198,7 @@ def map_runs(ok):
 
     twice = json.loads(distributed({"Type": "Pass", "End": True}))
     states = twice["States"]
-    states["N"] = {**states["M"], "Label": "K"}
+    states["N"] = json.loads(json.dumps(states["M"]).replace('"I"', '"J"').replace('"L"', '"K"'))
     states["M"] = {**{k: v for k, v in states["M"].items() if k != "End"}, "Next": "N"}
     machine = ok("CreateStateMachine", name="maps-twice", definition=json.dumps(twice), roleArn=ROLE)["stateMachineArn"]
     execution = ok("StartExecution", stateMachineArn=machine, input="[1]")["executionArn"]
