@@ -18,7 +18,7 @@ pub struct Call {
     pub body: Bytes,
     /// `host:port` by which the client reached us, where there was one; for URLs in answers (queue URLs).
     pub host: Option<String>,
-    /// `X-Amzn-Trace-Id`, where the request had one.
+    /// `X-Amzn-Trace-Id`, where the request had one; else `traceparent`, where the input names no `traceHeader`.
     pub trace_id: Option<String>,
 }
 

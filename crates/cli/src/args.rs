@@ -100,6 +100,12 @@ pub struct ServeArgs {
     /// What is logged to stderr: a level (error, warn, info, debug, trace) or a filter such as `warn,stepwell_lambda=debug`
     #[arg(long, value_name = "FILTER", default_value = "info", env = "STEPWELL_LOG")]
     pub log: String,
+    /// How long tasks and requests under way are given to end when the server is told to stop, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, env = "STEPWELL_DRAIN_TIMEOUT")]
+    pub drain_timeout: u32,
+    /// Which executions are traced to the collector that OTEL_EXPORTER_OTLP_ENDPOINT names; none where it is not set
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = Traces::All, env = "STEPWELL_TRACES")]
+    pub traces: Traces,
     /// How it is logged
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, env = "STEPWELL_LOG_FORMAT")]
     pub log_format: LogFormat,
@@ -137,6 +143,17 @@ fn milliseconds(text: &str) -> Result<std::time::Duration, String> {
         .parse()
         .map(std::time::Duration::from_millis)
         .map_err(|_| "not a number of milliseconds".to_owned())
+}
+
+/// Which executions are traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Traces {
+    /// All of them
+    All,
+    /// Those of state machines whose tracingConfiguration is enabled
+    Enabled,
+    /// None
+    Off,
 }
 
 /// How log lines look.

@@ -41,7 +41,9 @@ pub fn run_command_line() -> ExitCode {
         }
     };
     let result = runtime.block_on(commands::dispatch(arguments.command, &terminal));
-    // Work that is blocked in a system call must not keep a finished command from ending.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    // Work that is blocked in a system call must not keep a finished command from ending; an impatient user waits for
+    // nothing at all.
+    let is_interrupted = matches!(result, Ok(outcome::Outcome::Interrupted));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(if is_interrupted { 0 } else { 2 }));
     outcome::report(&terminal, result)
 }

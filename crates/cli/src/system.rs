@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -24,9 +25,11 @@ use stepwell_integrations::{EndpointError, Endpoints, Integrations};
 use stepwell_lambda::{Lambda, LambdaOptions};
 use stepwell_logs::{Logs, LogsService};
 use stepwell_queue::Queues;
-use stepwell_server::{App, ExecutionLogs, StepFunctions, check_listen_address};
+use stepwell_server::{App, AppBuilder, ExecutionLogs, Limits, StepFunctions, check_listen_address};
 use stepwell_store::{Store, StoreOptions};
 use stepwell_tables::Tables;
+use stepwell_telemetry::metrics::{self, Sources};
+use stepwell_telemetry::traces::{Exporter, TraceError, TraceOptions};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -38,6 +41,12 @@ pub(crate) use deployments::Report;
 pub(crate) use own_api::OWN_HEADER;
 use own_api::OwnApi;
 use stacks::Stacks;
+
+/// What requests under way are given to end, even where tasks have used up the drain timeout.
+const REQUESTS_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What traces of executions that have ended are given to reach the collector.
+const TRACES_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a system is set up.
 #[derive(Debug, Clone)]
@@ -60,6 +69,10 @@ pub struct SystemOptions {
     pub retention: Option<Duration>,
     /// How much longer every sync takes than the disk needs; for measurements.
     pub sync_delay: Duration,
+    /// How long [`System::shutdown`] waits for tasks and requests under way.
+    pub drain_timeout: Duration,
+    /// How executions are traced; `None` for not at all. Where to, say OpenTelemetry's variables in the environment.
+    pub traces: Option<TraceOptions>,
 }
 
 impl SystemOptions {
@@ -77,6 +90,8 @@ impl SystemOptions {
             shards: None,
             retention: Some(RETENTION),
             sync_delay: Duration::ZERO,
+            drain_timeout: Duration::from_secs(30),
+            traces: None,
         }
     }
 }
@@ -133,6 +148,9 @@ pub enum SystemError {
     /// The stacks.
     #[error("the stacks cannot be read: {0}")]
     Stacks(#[from] stepwell_deploy::StoreError),
+    /// The traces.
+    #[error(transparent)]
+    Traces(#[from] TraceError),
     /// An endpoint setting.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
@@ -145,9 +163,14 @@ pub enum SystemError {
 /// which it survives.
 pub struct System {
     address: SocketAddr,
+    app: App,
     engine: Engine,
     lambda: Option<Arc<Lambda>>,
+    queues: Option<Arc<Queues>>,
+    traces: Option<Arc<Exporter>>,
     deployments: Deployments,
+    is_draining: Arc<AtomicBool>,
+    drain_timeout: Duration,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<std::io::Result<()>>,
 }
@@ -169,6 +192,7 @@ impl System {
         let address = listener.local_addr().map_err(|source| SystemError::Listen { address, source })?;
         // Reading what the directory holds takes a while where it holds much.
         let runtime = tokio::runtime::Handle::current();
+        let drain_timeout = options.drain_timeout;
         let parts = tokio::task::spawn_blocking(move || {
             let _in_runtime = runtime.enter();
             Parts::open(&options, address)
@@ -177,15 +201,22 @@ impl System {
         parts.deployments.resume_all().await?;
         parts.step_functions.resume_deletions();
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(stepwell_server::serve(listener, parts.app, async {
+        let app = parts.app.clone();
+        let limits = Limits { drain_timeout, ..Limits::default() };
+        let server = tokio::spawn(stepwell_server::serve_with(listener, parts.app, limits, async {
             // A system that was dropped stops as well.
             let _ = stopped.await;
         }));
         Ok(System {
             address,
+            app,
             engine: parts.engine,
             lambda: parts.lambda,
+            queues: parts.queues,
+            traces: parts.traces,
             deployments: parts.deployments,
+            is_draining: parts.is_draining,
+            drain_timeout,
             stop: Some(stop),
             server,
         })
@@ -209,20 +240,50 @@ impl System {
         self.engine.is_healthy()
     }
 
-    /// Takes no more requests, answers those under way, ends function processes and closes the data directory.
-    /// Executions that run go on at the next start.
+    /// Lets tasks under way end, then takes no more requests and answers those under way, both within the drain
+    /// timeout; then ends function processes and closes the data directory. Executions that run go on at the next
+    /// start.
+    ///
+    /// The port stays open while tasks are under way, because functions call it; it is not ready any more, and long
+    /// polls are answered empty.
     pub async fn shutdown(mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
+        let deadline = tokio::time::Instant::now() + self.drain_timeout;
+        self.is_draining.store(true, Ordering::Release);
+        self.app.end_waits();
+        if let Some(queues) = &self.queues {
+            queues.end_waits();
         }
-        if let Ok(Err(error)) = (&mut self.server).await {
-            tracing::warn!(%error, "the port was not closed in order");
+        // Results would be lost on a store that has failed.
+        let patience = if self.engine.has_failed() { Duration::ZERO } else { self.drain_timeout };
+        let left = self.engine.drain(patience).await;
+        if left > 0 {
+            tracing::warn!(tasks = left, "stopping with tasks under way; the next start calls them again");
         }
+        self.close_port(deadline).await;
         self.deployments.stop();
         let engine = self.engine.clone();
         let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
         if let Some(lambda) = &self.lambda {
             lambda.shutdown().await;
+        }
+        if let Some(traces) = &self.traces {
+            traces.shutdown(TRACES_PATIENCE).await;
+        }
+        tracing::info!("stopped");
+    }
+
+    async fn close_port(&mut self, deadline: tokio::time::Instant) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        let deadline = deadline.max(tokio::time::Instant::now() + REQUESTS_PATIENCE);
+        match tokio::time::timeout_at(deadline, &mut self.server).await {
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "the port was not closed in order"),
+            Ok(_) => {}
+            Err(_) => {
+                self.server.abort();
+                tracing::warn!("stopping with requests under way");
+            }
         }
     }
 }
@@ -232,6 +293,9 @@ struct Parts {
     app: App,
     engine: Engine,
     lambda: Option<Arc<Lambda>>,
+    queues: Option<Arc<Queues>>,
+    traces: Option<Arc<Exporter>>,
+    is_draining: Arc<AtomicBool>,
     step_functions: StepFunctions,
     deployments: Deployments,
 }
@@ -254,12 +318,14 @@ impl Parts {
             integrations.register(opened.clone());
             lambda = Some(opened);
         }
+        let mut queues = None;
         if outside.is_embedded("sqs") {
             let clock = clock.clone();
             let now = Arc::new(move || clock.now_ms());
-            let queues = Queues::open(store.clone(), account.clone(), now)?;
-            queues.reached_at(local_host(address));
-            integrations.register(queues);
+            let opened = Queues::open(store.clone(), account.clone(), now)?;
+            opened.reached_at(local_host(address));
+            integrations.register(opened.clone());
+            queues = Some(opened);
         }
         let connections = {
             let clock = clock.clone();
@@ -286,6 +352,15 @@ impl Parts {
         };
         let runtime = tokio::runtime::Handle::current();
         let engine = Engine::start(store.clone(), machines, integrations.clone(), runtime, engine_options)?;
+        let traces = options.traces.map(|traces| Exporter::start(&engine, traces)).transpose()?;
+        let sources = Sources {
+            engine: Some(engine.clone()),
+            store: Some(store.clone()),
+            lambda: lambda.clone(),
+            server: None,
+            traces: traces.as_ref().map(|traces| traces.figures().clone()),
+            version: env!("CARGO_PKG_VERSION"),
+        };
         let step_functions = StepFunctions::new(engine.clone(), clock);
         let states: Arc<dyn Service> = Arc::new(step_functions.clone());
         integrations.register_weak(&states);
@@ -296,8 +371,11 @@ impl Parts {
             assets,
             local_host(address),
         );
-        let app = app(account, &integrations, connections, states, deployments.clone(), engine.clone());
-        Ok(Parts { app, engine, lambda, step_functions, deployments })
+        let is_draining: Arc<AtomicBool> = Arc::default();
+        let app = services_app(account.clone(), &integrations, connections, states)
+            .rest(Arc::new(OwnApi::new(account, deployments.clone())));
+        let app = observed(app, engine.clone(), sources, is_draining.clone()).build();
+        Ok(Parts { app, engine, lambda, queues, traces, is_draining, step_functions, deployments })
     }
 }
 
@@ -332,16 +410,13 @@ fn services(integrations: &Integrations, states: &Arc<dyn Service>) -> BTreeMap<
 
 /// One port for everything. A service that lies elsewhere is served as well, so that functions and clients need to know
 /// only this server.
-fn app(
+fn services_app(
     account: Account,
     integrations: &Integrations,
     connections: Arc<EventConnections>,
     states: Arc<dyn Service>,
-    deployments: Deployments,
-    engine: Engine,
-) -> App {
-    let mut app =
-        App::builder(account.clone()).target("AWSStepFunctions", states).target("AWSEvents", connections);
+) -> AppBuilder {
+    let mut app = App::builder(account).target("AWSStepFunctions", states).target("AWSEvents", connections);
     for (prefix, name) in [
         ("DynamoDB_20120810", "dynamodb"),
         ("DynamoDBStreams_20120810", "dynamodb"),
@@ -355,14 +430,31 @@ fn app(
     if let Some(lambda) = integrations.service("lambda") {
         app = app.rest(Arc::new(lambda_api::LambdaApi::new(lambda)));
     }
-    let health = Arc::new(move || {
-        if engine.is_healthy() {
-            Ok(())
-        } else {
-            Err("the store has failed, or the server is stopping".to_owned())
+    app
+}
+
+/// With what an operator asks for. A server that drains is not ready, but healthy: nobody should restart it.
+fn observed(
+    app: AppBuilder,
+    engine: Engine,
+    mut sources: Sources,
+    is_draining: Arc<AtomicBool>,
+) -> AppBuilder {
+    sources.server = Some(app.figures());
+    let alive = engine.clone();
+    let healthy = move || match alive.has_failed() {
+        false => Ok(()),
+        true => Err("the store has failed; only a restart helps".to_owned()),
+    };
+    let ready = move || {
+        if is_draining.load(Ordering::Acquire) {
+            return Err("the server is stopping".to_owned());
         }
-    });
-    app.rest(Arc::new(OwnApi::new(account, deployments))).ready(health.clone()).healthy(health).build()
+        if engine.is_healthy() { Ok(()) } else { Err("the store has failed".to_owned()) }
+    };
+    app.ready(Arc::new(ready))
+        .healthy(Arc::new(healthy))
+        .metrics(metrics::CONTENT_TYPE, Arc::new(move || metrics::page(&sources)))
 }
 
 /// `host:port` by which clients on this machine reach it; an address that stands for all becomes loopback.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "a test speaks to whoever runs it")]
 
+mod operations;
 mod support;
 
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Attempts at tasks that are under way: starts them on the async runtime, gives them up, reports how they ended.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::closings::Closings;
 use crate::figures::{TaskFigures, task_kind};
-use crate::shard::Message;
+use crate::shard::{Message, is_express};
 
 /// Which attempt: the execution and the id of its `…Scheduled` event.
 pub(crate) type AttemptKey = (ExecutionKey, u64);
@@ -26,6 +27,8 @@ pub(crate) struct Dispatcher {
     under_way: Mutex<HashMap<AttemptKey, UnderWay>>,
     closings: Arc<Closings>,
     figures: TaskFigures,
+    /// Whether attempts are still begun.
+    is_draining: AtomicBool,
 }
 
 /// An attempt that the runner has.
@@ -40,7 +43,14 @@ struct UnderWay {
 impl Dispatcher {
     pub(crate) fn new(runtime: Handle, runner: Arc<dyn TaskRunner>) -> Self {
         let (under_way, closings) = (Mutex::default(), Arc::default());
-        Dispatcher { runtime, runner, under_way, closings, figures: TaskFigures::default() }
+        Dispatcher {
+            runtime,
+            runner,
+            under_way,
+            closings,
+            figures: TaskFigures::default(),
+            is_draining: AtomicBool::new(false),
+        }
     }
 
     /// What runs attempts.
@@ -56,6 +66,21 @@ impl Dispatcher {
     /// How many attempts are under way.
     pub(crate) fn under_way(&self) -> usize {
         self.lock().len()
+    }
+
+    /// Begins no attempt any more: what is to be dispatched is left to the next start of the engine. Express executions,
+    /// which this process alone knows, go on calling.
+    pub(crate) fn begin_drain(&self) {
+        // Under the lock, so that none begins after this has returned.
+        let _under_way = self.lock();
+        self.is_draining.store(true, Ordering::Release);
+    }
+
+    /// How many attempts would be lost with this process: those that only wait for a job that they have begun go on
+    /// waiting after the next start.
+    pub(crate) fn unsettled(&self) -> usize {
+        let settled = |attempt: &UnderWay| matches!(attempt.host.progress(), Progress::Submitted(_));
+        self.lock().values().filter(|attempt| !settled(attempt)).count()
     }
 
     /// Runs an attempt; how far it comes and how it ends come back to `shard` as messages, in that order.
@@ -77,14 +102,18 @@ impl Dispatcher {
         request.host = Host::new(host.clone());
         // The lock is held until the handle is in the map, so that the attempt cannot end before it is.
         let mut under_way = self.lock();
+        if self.is_draining.load(Ordering::Acquire) && !is_express(key.0) {
+            return;
+        }
         let task = self.runtime.spawn(async move {
             let outcome = this.runner.run(request).await;
-            this.lock().remove(&key);
             let failed = matches!(outcome, TaskOutcome::Failed { .. });
             this.figures.ended(kind, usize::from(failed), began.elapsed());
             // A shard that is gone is one of an engine that has stopped; the next start dispatches again.
             let _ =
                 shard.send(Message::TaskEnded { key: key.0, scheduled_event: key.1, reply: reply(outcome) });
+            // After the message: whoever sees nothing under way finds all results in the inboxes.
+            this.lock().remove(&key);
         });
         under_way.insert(key, UnderWay { task, request: asked, host, began });
     }

@@ -12,7 +12,8 @@ use stepwell_aws::Account;
 use stepwell_figures::Counter;
 use stepwell_integrations::{Host, Progress, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_interpreter::{
-    ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, MapRunSettings, TaskReply, TaskToken, limits,
+    ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, MapRunSettings, Record, TaskReply,
+    TaskToken, limits,
 };
 use stepwell_store::{
     CommitError, ExecutionKey, ExecutionRow, Executions, ExpressStarts, HistoryPage, ListCursor, Listed,
@@ -271,6 +272,15 @@ pub struct TaskCallFailed {
     pub cause: Option<String>,
 }
 
+/// Is told of executions that have ended.
+pub trait EndWatch: Send + Sync {
+    /// The end of this execution is durable. Called on the store's writer thread: must be quick and must not block.
+    fn ended(&self, execution_arn: &Arc<str>);
+}
+
+/// How often a drain looks whether tasks are still under way.
+const DRAIN_PAUSE: Duration = Duration::from_millis(20);
+
 /// An engine whose threads have not begun.
 pub(crate) struct Prepared {
     pub(crate) engine: Engine,
@@ -293,6 +303,7 @@ struct Inner {
     executions: Executions,
     store: Store,
     dispatcher: Arc<Dispatcher>,
+    ends: Arc<OnceLock<Arc<dyn EndWatch>>>,
     shards: Vec<ShardHandle>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Requests refused because too many waited.
@@ -363,7 +374,9 @@ impl Engine {
         let express_starts = ExpressStarts::open(&store)?;
         let dispatcher = Arc::new(Dispatcher::new(runtime, runner));
         let activities = Arc::new(Activities::open(&store, options.account.clone())?);
+        let ends: Arc<OnceLock<_>> = Arc::default();
         let surroundings = Arc::new(Surroundings {
+            ends: ends.clone(),
             activities: activities.clone(),
             store: store.clone(),
             executions: executions.clone(),
@@ -396,6 +409,7 @@ impl Engine {
                 executions,
                 store,
                 dispatcher,
+                ends,
                 shards: handles,
                 threads: Mutex::default(),
                 throttled: Counter::default(),
@@ -708,8 +722,51 @@ impl Engine {
         self.inner.executions.list_matching(arn, status, after, limit, matches)
     }
 
-    /// Stops the shards after what they have in hand, and gives up the tasks under way; the next start goes on with
-    /// them. Blocks until the threads have ended.
+    /// Tells `watch` of every execution that ends from now on, once its end is durable. A second call changes nothing.
+    pub fn watch_ends(&self, watch: Arc<dyn EndWatch>) {
+        let _ = self.inner.ends.set(watch);
+    }
+
+    /// What is known of an execution without its payloads; `None` where there is none with this ARN.
+    pub fn execution_row(&self, execution_arn: &str) -> Result<Option<ExecutionRow>, ReadError> {
+        Ok(self.inner.executions.find(execution_arn)?.map(|(_, row)| row))
+    }
+
+    /// All that the journal has of an execution, and its row; `None` where there is none with this ARN.
+    pub fn journal(&self, execution_arn: &str) -> Result<Option<(ExecutionRow, Vec<Record>)>, ReadError> {
+        let Some((key, row)) = self.inner.executions.find(execution_arn)? else { return Ok(None) };
+        let mut all = Vec::new();
+        self.inner.executions.replay(key, |_, records| {
+            all.extend(records);
+            Ok(())
+        })?;
+        Ok(Some((row, all)))
+    }
+
+    /// Calls no tasks any more, and waits up to `patience` for those under way; executions go on as far as they come
+    /// without. Says how many tasks are still under way: these, and those not called, the next start calls (again).
+    ///
+    /// Attempts that only wait for the end of a nested execution are not waited for; they lose nothing.
+    pub async fn drain(&self, patience: Duration) -> usize {
+        self.inner.dispatcher.begin_drain();
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            let unsettled = self.inner.dispatcher.unsettled();
+            if unsettled == 0 || tokio::time::Instant::now() >= deadline {
+                return unsettled;
+            }
+            tokio::time::sleep(DRAIN_PAUSE).await;
+        }
+    }
+
+    /// Whether the store has failed, so that only a restart helps.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.inner.store.has_failed()
+    }
+
+    /// Stops the shards after what they have in hand, makes that durable, and gives up the tasks under way; the next
+    /// start goes on with them. Blocks until the threads have ended.
     pub fn shutdown(&self) {
         self.inner.stopping.store(true, Ordering::Release);
         // It may wait for the shards.
@@ -721,10 +778,16 @@ impl Engine {
         for shard in &self.inner.shards {
             let _ = shard.inbox.send(Message::Shutdown);
         }
-        for thread in self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        let threads = std::mem::take(&mut *self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_stepped = threads.is_empty();
+        for thread in threads {
             let _ = thread.join();
         }
         self.inner.dispatcher.cancel_all();
+        if !is_stepped {
+            // Its failure is in the log, and what it concerns was acknowledged to nobody.
+            let _ = self.inner.store.flush();
+        }
     }
 
     /// The shard of an execution, with a request counted in; `None` where too many wait for it.

@@ -23,9 +23,9 @@ pub mod simulation;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{
-    Engine, EngineOptions, EngineStartError, ExecutionDescription, RETENTION, RedriveExecutionError,
-    StartExecution, StartExecutionError, StartedExecution, StopExecutionError, SyncExecution, TaskCall,
-    TaskCallFailed, TaskTokenError, UpdateMapRunError,
+    EndWatch, Engine, EngineOptions, EngineStartError, ExecutionDescription, RETENTION,
+    RedriveExecutionError, StartExecution, StartExecutionError, StartedExecution, StopExecutionError,
+    SyncExecution, TaskCall, TaskCallFailed, TaskTokenError, UpdateMapRunError,
 };
 pub use figures::{EngineFigures, ShardSnapshot, TASK_KINDS, TASK_OUTCOMES, TaskSnapshot};
 pub use map_runs::{ChildStatus, ChildrenCounts, MapRunDescription};

@@ -28,14 +28,14 @@ use crate::activities::{Activities, ActivityTask, Offer};
 use crate::clock::Clock;
 use crate::dispatch::{AttemptKey, Dispatcher};
 use crate::engine::{
-    RedriveExecutionError, StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError,
-    UpdateMapRunError, shard_index,
+    EndWatch, RedriveExecutionError, StartExecutionError, StartedExecution, StopExecutionError,
+    TaskTokenError, UpdateMapRunError, shard_index,
 };
 use crate::figures::ShardFigures;
 use crate::machines::{MachineRevision, Machines};
 use crate::retention::Removal;
 
-pub(crate) use express::{ExpressIds, ExpressKeys, SyncRequest};
+pub(crate) use express::{ExpressIds, ExpressKeys, SyncRequest, is_express};
 
 /// Messages that one round handles at the most before what happened so far is handed to the store.
 const ROUND_MESSAGES_MAX: usize = 256;
@@ -187,6 +187,8 @@ pub(crate) struct Surroundings {
     pub activities: Arc<Activities>,
     pub dispatcher: Arc<Dispatcher>,
     pub clock: Arc<dyn Clock>,
+    /// Is told of every end.
+    pub ends: Arc<OnceLock<Arc<dyn EndWatch>>>,
     /// The inboxes of all shards.
     pub shards: OnceLock<Vec<mpsc::Sender<Message>>>,
 }
@@ -773,6 +775,9 @@ fn perform(
         (Release::Message(message), Ok(())) => {
             if let Message::Closed { execution_arn } = &message {
                 dispatcher.execution_closed(execution_arn);
+                if let Some(ends) = surroundings.ends.get() {
+                    ends.ended(execution_arn);
+                }
             }
             drop(shard.send(message));
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -162,6 +163,19 @@ pub(crate) async fn run(
     entry: &Arc<Entry>,
     invocation: Invocation,
 ) -> Result<Finished, Fault> {
+    let began = Instant::now();
+    let result = attempt(inner, entry, invocation).await;
+    let outcome = match &result {
+        Ok(Finished { outcome: Outcome::Response(_), .. }) => "succeeded",
+        Ok(Finished { outcome: Outcome::FunctionError(_), .. }) => "function_error",
+        Err(fault) if fault.status == 429 => "throttled",
+        Err(_) => "failed",
+    };
+    inner.figures.ended(outcome, began.elapsed());
+    result
+}
+
+async fn attempt(inner: &Arc<Inner>, entry: &Arc<Entry>, invocation: Invocation) -> Result<Finished, Fault> {
     let _counted = InProgress::begin(inner, entry)?;
     let mut launch = entry.launch();
     if let Some(next) = launch.if_changed().await {
@@ -176,6 +190,7 @@ pub(crate) async fn run(
             Some(worker) => worker,
             None => {
                 let (shutdown, alive) = inner.pool.admit()?;
+                inner.figures.cold_starts.add(1);
                 let log = WorkerLog::new(launch.record.name.as_str().into(), inner.logs.clone());
                 Worker::start(blueprint.clone(), log, shutdown, alive)
             }

@@ -13,6 +13,7 @@ mod catalog;
 mod code;
 mod events;
 mod faults;
+mod figures;
 mod invoke;
 mod launch;
 mod logs;
@@ -37,6 +38,8 @@ use stepwell_store::{ReadError, Store};
 use crate::catalog::Catalog;
 pub use crate::catalog::LoadError;
 use crate::events::Events;
+use crate::figures::Figures;
+pub use crate::figures::{INVOCATION_OUTCOMES, LambdaFigures};
 use crate::launch::Ground;
 use crate::logs::LogSink;
 pub use crate::options::{CodeStore, Credentials, LambdaOptions, Limits};
@@ -72,6 +75,7 @@ pub(crate) struct Inner {
     pool: Arc<Pool>,
     events: Events,
     logs: LogSink,
+    figures: Figures,
 }
 
 /// The Lambda service.
@@ -110,6 +114,7 @@ impl Lambda {
             ground: Ground { account, options, runtimes },
             catalog,
             logs,
+            figures: Figures::default(),
         });
         inner.events.resume(&inner)?;
         Ok(Arc::new(Lambda { inner }))
@@ -122,6 +127,13 @@ impl Lambda {
     pub async fn shutdown(&self) {
         self.inner.pool.close(SHUTDOWN_PATIENCE).await;
         self.inner.logs.flush().await;
+    }
+
+    /// What it has counted so far, and what it has now.
+    #[must_use]
+    pub fn figures(&self) -> LambdaFigures {
+        let (processes, idle_processes, waiting) = self.inner.pool.counts();
+        LambdaFigures { processes, idle_processes, waiting, ..self.inner.figures.get() }
     }
 
     /// The file with the output of the function `name`.

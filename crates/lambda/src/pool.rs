@@ -84,6 +84,12 @@ impl Pool {
         self.places.clone().acquire_owned().await.map_err(|_| stopping())
     }
 
+    /// How many workers live, how many of them are idle, and how many invocations wait for a place.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        let living = self.living.count.load(Ordering::Relaxed);
+        (living, self.idle().len(), self.waiting.load(Ordering::Relaxed))
+    }
+
     /// The warm worker of this launch that was used last.
     pub(crate) fn take(&self, uid: u64, generation: u64) -> Option<Worker> {
         let mut idle = self.idle();

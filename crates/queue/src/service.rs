@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWrite
 
 use stepwell_aws::{Account, BoxFuture, Call, Fault, Reply, Service};
 use stepwell_store::Store;
+use tokio::sync::watch;
 
 use crate::actions;
 use crate::address;
@@ -23,6 +24,8 @@ pub struct Queues {
     clock: Clock,
     directory: RwLock<Directory>,
     host: OnceLock<String>,
+    /// Whether receives still wait for messages.
+    waits_ended: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Queues {
@@ -42,6 +45,7 @@ impl Queues {
             clock,
             directory: RwLock::new(directory),
             host: OnceLock::new(),
+            waits_ended: watch::Sender::new(false),
         }))
     }
 
@@ -49,6 +53,17 @@ impl Queues {
     /// those of a Task do. Only the first call counts.
     pub fn reached_at(&self, host: String) {
         let _ = self.host.set(host);
+    }
+
+    /// Receives that wait for a message are answered, empty; later ones wait half a second at the most. For a server
+    /// that is about to stop.
+    pub fn end_waits(&self) {
+        self.waits_ended.send_replace(true);
+    }
+
+    /// Whether and when [`Queues::end_waits`] was called.
+    pub(crate) fn waits_ended(&self) -> watch::Receiver<bool> {
+        self.waits_ended.subscribe()
     }
 
     /// Milliseconds since the epoch.

@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -15,8 +16,11 @@ use http_body_util::Full;
 use stepwell_aws::{Account, BoxFuture, Fault, Service};
 
 use crate::browser;
+use crate::figures::ServerFigures;
 use crate::limits::BODY_BYTES_MAX;
+use crate::stopping;
 use crate::wire::{self, json, query};
+use tokio::sync::watch;
 
 /// A response, ready to send.
 pub type Answer = Response<Full<Bytes>>;
@@ -28,6 +32,9 @@ pub type AuthCheck = Arc<dyn Fn(&Parts, &Bytes) -> Result<(), Fault> + Send + Sy
 /// Says what is wrong, if something is; for `/readyz` and `/healthz`.
 pub type HealthCheck = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
+/// Makes the page of `/metrics`.
+pub type MetricsPage = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// A service that is addressed by method and path: Lambda's REST API, Stepwell's own endpoints under `/_stepwell/`.
 pub trait RestService: Send + Sync {
     /// Whether requests of this method and path are its own.
@@ -37,6 +44,12 @@ pub trait RestService: Send + Sync {
     fn body_bytes_max(&self, method: &Method, path: &str) -> usize {
         let _ = (method, path);
         BODY_BYTES_MAX
+    }
+
+    /// The service and the operation that such a request means, for figures. There must be few of them.
+    fn operation(&self, method: &Method, path: &str) -> (&'static str, &'static str) {
+        let _ = (method, path);
+        ("other", "other")
     }
 
     /// Answers one request. Never panics on input; the future may be dropped at any await point.
@@ -57,6 +70,9 @@ struct Inner {
     auth: Option<AuthCheck>,
     ready: Option<HealthCheck>,
     healthy: Option<HealthCheck>,
+    metrics: Option<(&'static str, MetricsPage)>,
+    figures: Arc<ServerFigures>,
+    stopping: watch::Sender<bool>,
 }
 
 /// Puts an [`App`] together.
@@ -97,6 +113,19 @@ impl AppBuilder {
         self
     }
 
+    /// What `/metrics` answers, like health checks without authentication: a content type, and a page made for each
+    /// request.
+    pub fn metrics(mut self, content_type: &'static str, page: MetricsPage) -> Self {
+        self.inner.metrics = Some((content_type, page));
+        self
+    }
+
+    /// What the app will count about itself.
+    #[must_use]
+    pub fn figures(&self) -> Arc<ServerFigures> {
+        self.inner.figures.clone()
+    }
+
     /// The finished app.
     #[must_use]
     pub fn build(self) -> App {
@@ -115,8 +144,22 @@ impl App {
                 auth: None,
                 ready: None,
                 healthy: None,
+                metrics: None,
+                figures: Arc::default(),
+                stopping: watch::Sender::new(false),
             },
         }
+    }
+
+    /// What it counts about itself.
+    #[must_use]
+    pub fn figures(&self) -> &Arc<ServerFigures> {
+        &self.inner.figures
+    }
+
+    /// Answers long polls, empty, instead of letting them wait; all else is answered as before.
+    pub fn end_waits(&self) {
+        self.inner.stopping.send_replace(true);
     }
 
     /// Bytes of body that a request may have.
@@ -131,17 +174,27 @@ impl App {
 
     /// The response to one request. A panic in a service becomes a 500; the others go on.
     pub async fn respond(&self, head: Parts, body: Bytes) -> Answer {
+        let began = Instant::now();
+        let figures = &self.inner.figures;
+        let _under_way = figures.requests_under_way.enter();
         let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-        let answer = catch_panic(self.route(head, body)).await.unwrap_or_else(|| {
+        let target = head.headers.get(wire::X_AMZ_TARGET).cloned();
+        let answer = catch_panic(self.route(head, body));
+        let answer = stopping::tell(self.inner.stopping.subscribe(), answer);
+        let answer = answer.await.unwrap_or_else(|| {
             tracing::error!(%method, %path, "a request panicked");
             wire::rest_fault(Fault::internal("an invariant of the server does not hold; its log says more"))
         });
-        tracing::debug!(%method, %path, status = answer.status().as_u16(), "answered");
+        let took = began.elapsed();
+        let target = target.as_ref().and_then(|target| target.to_str().ok());
+        let (service, operation) = self.meant(target, &method, &path);
+        figures.answered(service, operation, answer.status(), took);
+        tracing::debug!(%method, %path, operation, status = answer.status().as_u16(), "answered");
         answer
     }
 
     async fn route(&self, head: Parts, body: Bytes) -> Answer {
-        if let Some(answer) = self.health_answer(&head) {
+        if let Some(answer) = self.health_answer(&head).or_else(|| self.metrics_answer(&head)) {
             return answer;
         }
         let auth = || self.inner.auth.as_ref().map_or(Ok(()), |check| check(&head, &body));
@@ -167,8 +220,36 @@ impl App {
         )
     }
 
+    /// The service and the operation that a request means; for figures.
+    fn meant<'a>(
+        &self,
+        target: Option<&'a str>,
+        method: &Method,
+        path: &str,
+    ) -> (Option<&'static str>, &'a str) {
+        if let Some(target) = target {
+            let (prefix, operation) = target.rsplit_once('.').unwrap_or((target, ""));
+            let service = self.inner.targets.iter().find(|(known, _)| *known == prefix);
+            return (service.map(|(_, service)| service.name()), operation);
+        }
+        let rest = self.inner.rest.iter().find(|rest| rest.handles(method, path));
+        let (service, operation) = rest.map_or(("other", "other"), |rest| rest.operation(method, path));
+        (Some(service), operation)
+    }
+
     fn rest_service(&self, head: &Parts) -> Option<&Arc<dyn RestService>> {
         self.inner.rest.iter().find(|rest| rest.handles(&head.method, head.uri.path()))
+    }
+
+    fn metrics_answer(&self, head: &Parts) -> Option<Answer> {
+        let (content_type, page) = self.inner.metrics.as_ref()?;
+        let is_asked = head.method == Method::GET && head.uri.path() == "/metrics";
+        is_asked.then(|| {
+            let mut answer = Response::new(Full::new(Bytes::from(page())));
+            let content_type = http::HeaderValue::from_static(content_type);
+            answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
+            answer
+        })
     }
 
     fn health_answer(&self, head: &Parts) -> Option<Answer> {

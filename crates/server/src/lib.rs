@@ -21,6 +21,7 @@ mod browser;
 mod crc32;
 mod execution_log;
 mod fault;
+mod figures;
 pub mod history;
 mod limits;
 mod listen;
@@ -32,8 +33,9 @@ mod stopping;
 mod test_state;
 mod wire;
 
-pub use app::{Answer, App, AppBuilder, AuthCheck, HealthCheck, RestService};
+pub use app::{Answer, App, AppBuilder, AuthCheck, HealthCheck, MetricsPage, RestService};
 pub use execution_log::ExecutionLogs;
+pub use figures::{OperationSnapshot, ServerFigures};
 pub use limits::{BODY_BYTES_MAX, Limits};
 pub use listen::{ListenRefused, check_listen_address};
 pub use serve::{serve, serve_with};

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::app::{Answer, App};
 use crate::limits::{DISCARD_TIMEOUT, DISCARDED_BYTES_MAX, Limits};
-use crate::{stopping, wire};
+use crate::wire;
 
 /// Pause after a failed accept; the usual cause, too many open files, does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -60,6 +60,7 @@ pub async fn serve_with(
         while tasks.try_join_next().is_some() {}
     }
     drop(listener);
+    port.app.end_waits();
     let _ = stop.send(true);
     let drained =
         tokio::time::timeout(drain_timeout, async { while tasks.join_next().await.is_some() {} }).await;
@@ -98,13 +99,14 @@ async fn connection(
     mut stopped: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
 ) {
+    let _open = port.app.figures().connections.enter();
     // Answers are one write; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn({
-        let (port, stopped) = (port.clone(), stopped.clone());
+        let port = port.clone();
         move |request| {
-            let (port, stopped) = (port.clone(), stopped.clone());
-            async move { Ok::<_, Infallible>(stopping::tell(stopped, port.answer(request)).await) }
+            let port = port.clone();
+            async move { Ok::<_, Infallible>(port.answer(request).await) }
         }
     });
     let mut connection = pin!(
@@ -135,6 +137,7 @@ impl Port {
         match read {
             Ok(Ok((bytes, _held))) => self.app.respond(head, bytes).await,
             Ok(Err(refusal)) => {
+                self.app.figures().refused_for_memory.add(u64::from(matches!(refusal, Refusal::Busy)));
                 let _ = tokio::time::timeout(DISCARD_TIMEOUT, discard(body)).await;
                 wire::rest_fault(refusal.fault())
             }

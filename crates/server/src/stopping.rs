@@ -1,24 +1,40 @@
-//! Whether the port that a request came in by is stopping: for requests that wait.
+//! Whether the server that a request came to is stopping: for requests that wait.
 //!
-//! A long poll would otherwise hold up the end of the server for as long as it may wait. The port tells it to every
+//! A long poll would otherwise hold up the end of the server for as long as it may wait. The app tells it to every
 //! request in this way, so that nothing between the port and the action has to pass it on.
+
+use std::time::Duration;
 
 use tokio::sync::watch;
 
+/// What a request that comes to a stopping server may wait. Long polls that were answered at once would be asked again
+/// at once, for as long as tasks under way keep the port open.
+const LATE_WAIT: Duration = Duration::from_millis(500);
+
 tokio::task_local! {
-    static STOPPED: watch::Receiver<bool>;
+    static STOPPED: Told;
 }
 
-/// Answers a request of a port that tells by `stopped` when it is about to stop.
+struct Told {
+    stopped: watch::Receiver<bool>,
+    /// Whether the request came after the stop.
+    is_late: bool,
+}
+
+/// Answers a request of a server that tells by `stopped` when it is about to stop.
 pub(crate) async fn tell<F: Future>(stopped: watch::Receiver<bool>, answer: F) -> F::Output {
-    STOPPED.scope(stopped, answer).await
+    let is_late = *stopped.borrow();
+    STOPPED.scope(Told { stopped, is_late }, answer).await
 }
 
-/// Resolves when the port of this request is about to stop; never for a call from inside the process.
+/// Resolves when the server is about to stop; never for a call from inside the process.
 pub(crate) async fn begun() {
-    let Ok(mut stopped) = STOPPED.try_with(watch::Receiver::clone) else {
+    let Ok((mut stopped, is_late)) = STOPPED.try_with(|told| (told.stopped.clone(), told.is_late)) else {
         return std::future::pending().await;
     };
-    // An error means that the port is gone, which is a stop, too.
+    if is_late {
+        tokio::time::sleep(LATE_WAIT).await;
+    }
+    // An error means that the server is gone, which is a stop, too.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }

@@ -79,7 +79,10 @@ impl Host {
                 (scratch.path().to_owned(), Some(scratch))
             }
         };
-        let system = System::start(options(&args.system, data_dir)).await?;
+        let mut options = options(&args.system, data_dir);
+        // What runs when the command ends was not waited for, or was interrupted.
+        options.drain_timeout = std::time::Duration::ZERO;
+        let system = System::start(options).await?;
         let client = Client::new(&system.url())?;
         Ok(Host { client, system: Some(system), _scratch: scratch })
     }

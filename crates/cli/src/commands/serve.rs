@@ -1,8 +1,9 @@
 //! `stepwell serve`: the system until a signal ends it.
 
+use stepwell_telemetry::traces::{TraceOptions, Traced};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{LogFormat, ServeArgs, SystemArgs};
+use crate::args::{LogFormat, ServeArgs, SystemArgs, Traces};
 use crate::outcome::{CommandError, CommandResult, Outcome};
 use crate::system::{System, SystemError, SystemOptions, default_cache_dir};
 use crate::terminal::{LogWriter, Terminal};
@@ -19,6 +20,8 @@ pub(super) async fn run(args: ServeArgs, terminal: &Terminal) -> CommandResult {
     options.shards = args.shards;
     options.retention = args.retention.0;
     options.sync_delay = args.sync_delay.unwrap_or_default();
+    options.drain_timeout = std::time::Duration::from_secs(args.drain_timeout.into());
+    options.traces = traces(args.traces)?;
     let system = System::start(options).await?;
     terminal.data(&format!("Stepwell is ready on {} (data in {})", system.url(), args.data_dir.display()))?;
     terminal.data(&format!("export AWS_ENDPOINT_URL={}", system.url()))?;
@@ -26,7 +29,7 @@ pub(super) async fn run(args: ServeArgs, terminal: &Terminal) -> CommandResult {
         () = signals.next() => true,
         () = broken(&system) => false,
     };
-    tracing::info!("stopping");
+    tracing::info!("stopping; a second signal ends it at once");
     let stopping = system.shutdown();
     tokio::select! {
         () = stopping => {}
@@ -40,6 +43,19 @@ pub(super) async fn run(args: ServeArgs, terminal: &Terminal) -> CommandResult {
             "the store can no longer write, so the server has stopped; its log says why",
         ))
     }
+}
+
+/// How executions are traced, where the environment names a collector.
+fn traces(which: Traces) -> Result<Option<TraceOptions>, CommandError> {
+    let traced = match which {
+        Traces::All => Traced::All,
+        Traces::Enabled => Traced::Enabled,
+        Traces::Off => return Ok(None),
+    };
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let is_configured =
+        TraceOptions::is_configured(variable).map_err(|error| CommandError::unusable(error.to_string()))?;
+    Ok(is_configured.then_some(TraceOptions { traced }))
 }
 
 /// Returns once the store has failed: only a restart, which reads the disk, helps then.

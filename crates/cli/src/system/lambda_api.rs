@@ -39,6 +39,10 @@ impl RestService for LambdaApi {
         }
     }
 
+    fn operation(&self, method: &Method, path: &str) -> (&'static str, &'static str) {
+        ("lambda", rest::route(method.as_str(), path).map_or("other", |route| route.binding.operation))
+    }
+
     fn handle(&self, head: Parts, body: Bytes) -> BoxFuture<'_, (StatusCode, HeaderMap, Bytes)> {
         Box::pin(async move {
             let Some(route) = rest::route(head.method.as_str(), head.uri.path()) else {

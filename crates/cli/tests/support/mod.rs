@@ -32,7 +32,11 @@ pub(crate) fn stepwell(arguments: &[&str]) -> Command {
     let mut command = Command::new(STEPWELL);
     command.args(arguments).stdin(Stdio::null());
     for (name, _) in std::env::vars() {
-        if name.starts_with("AWS_") || name.starts_with("STEPWELL_") || name == "PYTHONPATH" {
+        if name.starts_with("AWS_")
+            || name.starts_with("OTEL_")
+            || name.starts_with("STEPWELL_")
+            || name == "PYTHONPATH"
+        {
             command.env_remove(name);
         }
     }
@@ -61,10 +65,16 @@ impl Server {
 
     /// The same with further arguments.
     pub(crate) fn start_with(data_dir: &Path, arguments: &[&str]) -> Server {
+        Server::start_in(data_dir, arguments, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub(crate) fn start_in(data_dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
         let mut command = stepwell(&["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"]);
         let mut child = command
             .arg(data_dir)
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -102,11 +112,21 @@ impl Server {
         self.child.wait().expect("is gone");
     }
 
-    /// SIGTERM; the exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    /// SIGTERM.
+    pub(crate) fn signal(&self) {
         let pid =
             i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("is signalled");
+    }
+
+    /// SIGTERM; the exit code.
+    pub(crate) fn terminate(self) -> Option<i32> {
+        self.signal();
+        self.exit_code()
+    }
+
+    /// The exit code of a server that is about to end.
+    pub(crate) fn exit_code(mut self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().expect("is waited for") {

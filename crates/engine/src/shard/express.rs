@@ -131,7 +131,7 @@ struct Child {
 }
 
 /// Whether a key is an Express execution's.
-pub(super) fn is_express(key: ExecutionKey) -> bool {
+pub(crate) fn is_express(key: ExecutionKey) -> bool {
     key.0 & EXPRESS_KEY != 0
 }
 

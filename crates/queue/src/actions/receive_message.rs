@@ -37,6 +37,9 @@ const SYSTEM_ATTRIBUTES: [&str; 9] = [
     "DeadLetterQueueSourceArn",
 ];
 
+/// What a receive of a stopping server may wait: one that was answered at once would be repeated at once.
+const LATE_WAIT: Duration = Duration::from_millis(500);
+
 /// What the receiver asks for.
 struct Ask<'a> {
     messages_max: usize,
@@ -145,7 +148,11 @@ impl Drop for Baton<'_> {
 
 /// Takes messages, waiting up to `wait_s` for the first.
 async fn wait(queues: &Queues, queue: &Arc<Queue>, ask: &Ask<'_>, wait_s: u32) -> Result<Taken, Fault> {
-    let deadline = Instant::now() + Duration::from_secs(wait_s.into());
+    let mut deadline = Instant::now() + Duration::from_secs(wait_s.into());
+    let mut ended = queues.waits_ended();
+    if *ended.borrow_and_update() {
+        deadline = deadline.min(Instant::now() + LATE_WAIT);
+    }
     let _baton = Baton(queue);
     loop {
         let mut arrival = std::pin::pin!(queue.arrivals.notified());
@@ -166,6 +173,7 @@ async fn wait(queues: &Queues, queue: &Arc<Queue>, ask: &Ask<'_>, wait_s: u32) -
         tokio::select! {
             () = arrival => {}
             () = tokio::time::sleep_until(due) => {}
+            Ok(()) = ended.changed() => deadline = Instant::now(),
         }
     }
 }

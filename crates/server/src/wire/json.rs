@@ -16,6 +16,7 @@ const JSON_1_0: &str = "application/x-amz-json-1.0";
 const JSON_1_1: &str = "application/x-amz-json-1.1";
 const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Answers a request that has an `X-Amz-Target`; `refused` is what the authentication says against it.
 pub(crate) async fn answer(
@@ -38,7 +39,10 @@ pub(crate) async fn answer(
         None => match read_input(&body) {
             Ok(input) => {
                 drop(body);
-                let (host, trace_id) = (host(head), header_text(head, TRACE_ID));
+                let host = host(head);
+                // Who names a trace in the input means it; OpenTelemetry's header is put there by libraries.
+                let named = || input.get("traceHeader").is_none().then(|| header_text(head, TRACEPARENT))?;
+                let trace_id = header_text(head, TRACE_ID).or_else(named);
                 service.call(Call { host, trace_id, ..Call::new(operation, input) }).await
             }
             Err(fault) => Err(fault),

@@ -1,0 +1,271 @@
+//! The records of an execution as spans.
+//!
+//! The execution is the root; each visit of a state is a span below it, or below the Parallel or Map state whose branch
+//! or iteration it belongs to; each attempt at a task is a span below its state. Retries are events of the state's span.
+//! Names of errors are told, their causes and all payloads are not: they are the user's data.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
+use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent, PrivateRecord, Record, ThreadId};
+use stepwell_store::ExecutionRow;
+
+use super::context::{TraceContext, span_id};
+
+/// The spans of an execution, its own last. What is open at the end of the records ends with them.
+pub(super) fn of(row: &ExecutionRow, records: &[Record], context: TraceContext) -> Vec<SpanData> {
+    let mut making = Making {
+        execution_arn: &row.info.execution_arn,
+        context,
+        root: span_id(&row.info.execution_arn, 0),
+        parents: HashMap::new(),
+        states: HashMap::new(),
+        now: time(row.info.start_ms),
+        done: Vec::new(),
+    };
+    for record in records {
+        match record {
+            Record::Event(event) => making.event(event),
+            Record::Private(record) => making.private(record),
+        }
+    }
+    making.finish(row)
+}
+
+struct Making<'a> {
+    execution_arn: &'a str,
+    context: TraceContext,
+    root: SpanId,
+    /// Whose branch or iteration a chain is, and which.
+    parents: HashMap<ThreadId, (ThreadId, u32)>,
+    /// The state that each chain visits.
+    states: HashMap<ThreadId, Visit>,
+    /// When the last event happened.
+    now: SystemTime,
+    done: Vec<SpanData>,
+}
+
+/// A state that is visited.
+struct Visit {
+    span: SpanData,
+    task: Option<SpanData>,
+    attempts: i64,
+}
+
+impl Making<'_> {
+    fn event(&mut self, event: &HistoryEvent) {
+        use EventDetails as E;
+        self.now = time(event.timestamp_ms);
+        let thread = event.thread;
+        match &event.details {
+            E::StateEntered { state_type, name, .. } => self.enter(event, state_type.name(), name),
+            E::StateExited { .. } => self.leave(thread, None),
+            E::StateAborted { .. } => self.leave(thread, Some("aborted")),
+            E::LambdaFunctionScheduled { resource, .. } => {
+                self.attempt(event, "lambda".into(), vec![attribute("stepwell.task.resource", resource)]);
+            }
+            E::ActivityScheduled { resource, .. } => {
+                let activity = attribute("aws.step_functions.activity.arn", resource);
+                self.attempt(event, "activity".into(), vec![activity]);
+            }
+            E::TaskScheduled { resource, .. } => {
+                let name = format!("{}:{}", resource.resource_type, resource.resource);
+                let resource_type = attribute("stepwell.task.resource_type", &resource.resource_type);
+                let api = attribute("stepwell.task.resource", &resource.resource);
+                self.attempt(event, name.into(), vec![resource_type, api]);
+            }
+            E::TaskSubmitted { .. } => self.note_task(thread, "submitted"),
+            E::ActivityStarted { .. } => self.note_task(thread, "started"),
+            E::LambdaFunctionSucceeded { .. } | E::ActivitySucceeded { .. } | E::TaskSucceeded { .. } => {
+                self.end_task(thread, None);
+            }
+            E::LambdaFunctionFailed { error, .. }
+            | E::LambdaFunctionTimedOut { error, .. }
+            | E::ActivityFailed { error, .. }
+            | E::ActivityTimedOut { error, .. }
+            | E::TaskSubmitFailed { error, .. }
+            | E::TaskFailed { error, .. }
+            | E::TaskTimedOut { error, .. } => {
+                self.end_task(thread, Some(error.as_deref().unwrap_or("failed")));
+            }
+            E::EvaluationFailed { error, .. } => {
+                let now = self.now;
+                if let Some(visit) = self.states.get_mut(&thread) {
+                    note(&mut visit.span, "evaluation failed", now, vec![attribute("error.type", error)]);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn private(&mut self, record: &PrivateRecord) {
+        match record {
+            PrivateRecord::ThreadStarted { thread, parent, index, .. } => {
+                self.parents.insert(*thread, (*parent, *index));
+            }
+            PrivateRecord::RetryScheduled { thread, due_ms, .. } => {
+                let now = self.now;
+                if let Some(visit) = self.states.get_mut(thread) {
+                    let wait = time(*due_ms).duration_since(now).unwrap_or_default();
+                    let wait = KeyValue::new("stepwell.retry.delay_s", wait.as_secs_f64());
+                    note(&mut visit.span, "retry", now, vec![wait]);
+                }
+            }
+            PrivateRecord::ChildrenFailed { parent, .. } => {
+                let mut gone: Vec<ThreadId> =
+                    self.states.keys().copied().filter(|thread| self.is_below(*thread, *parent)).collect();
+                gone.sort_unstable();
+                for thread in gone {
+                    self.leave(thread, Some("aborted"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn is_below(&self, thread: ThreadId, ancestor: ThreadId) -> bool {
+        let mut at = thread;
+        // A chain is younger than the one that began it, so this ends.
+        while let Some((parent, _)) = self.parents.get(&at).filter(|(parent, _)| *parent < at) {
+            if *parent == ancestor {
+                return true;
+            }
+            at = *parent;
+        }
+        false
+    }
+
+    fn enter(&mut self, event: &HistoryEvent, state_type: &'static str, name: &str) {
+        let place = self.parents.get(&event.thread).copied();
+        let parent = place.and_then(|(parent, _)| self.states.get(&parent));
+        let parent = parent.map_or(self.root, |visit| visit.span.span_context.span_id());
+        let mut attributes =
+            vec![attribute("stepwell.state.name", name), attribute("stepwell.state.type", state_type)];
+        if let Some((_, index)) = place {
+            attributes.push(KeyValue::new("stepwell.branch.index", i64::from(index)));
+        }
+        let name = name.to_owned().into();
+        let span = self.span(event.id, parent, SpanKind::Internal, name, attributes);
+        self.states.insert(event.thread, Visit { span, task: None, attempts: 0 });
+    }
+
+    /// Ends the visit of a state, and the attempt that it may have under way.
+    fn leave(&mut self, thread: ThreadId, error: Option<&str>) {
+        let Some(mut visit) = self.states.remove(&thread) else { return };
+        if let Some(task) = visit.task.take() {
+            self.end(task, error);
+        }
+        self.end(visit.span, error);
+    }
+
+    fn attempt(&mut self, event: &HistoryEvent, name: Cow<'static, str>, mut attributes: Vec<KeyValue>) {
+        let Some(visit) = self.states.get_mut(&event.thread) else { return };
+        visit.attempts += 1;
+        attributes.push(KeyValue::new("stepwell.task.attempt", visit.attempts));
+        let parent = visit.span.span_context.span_id();
+        let span = self.span(event.id, parent, SpanKind::Client, name, attributes);
+        if let Some(visit) = self.states.get_mut(&event.thread) {
+            visit.task = Some(span);
+        }
+    }
+
+    fn note_task(&mut self, thread: ThreadId, name: &'static str) {
+        let now = self.now;
+        if let Some(task) = self.states.get_mut(&thread).and_then(|visit| visit.task.as_mut()) {
+            note(task, name, now, Vec::new());
+        }
+    }
+
+    fn end_task(&mut self, thread: ThreadId, error: Option<&str>) {
+        if let Some(task) = self.states.get_mut(&thread).and_then(|visit| visit.task.take()) {
+            self.end(task, error);
+        }
+    }
+
+    fn span(
+        &self,
+        event_id: u64,
+        parent_span_id: SpanId,
+        span_kind: SpanKind,
+        name: Cow<'static, str>,
+        attributes: Vec<KeyValue>,
+    ) -> SpanData {
+        let id = span_id(self.execution_arn, event_id);
+        let span_context =
+            SpanContext::new(self.context.trace_id, id, TraceFlags::SAMPLED, false, TraceState::default());
+        SpanData {
+            span_context,
+            parent_span_id,
+            parent_span_is_remote: false,
+            span_kind,
+            name,
+            start_time: self.now,
+            end_time: self.now,
+            attributes,
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links: SpanLinks::default(),
+            status: Status::Unset,
+            instrumentation_scope: InstrumentationScope::builder("stepwell")
+                .with_version(env!("CARGO_PKG_VERSION"))
+                .build(),
+        }
+    }
+
+    fn end(&mut self, mut span: SpanData, error: Option<&str>) {
+        span.end_time = self.now;
+        if let Some(error) = error {
+            span.attributes.push(attribute("error.type", error));
+            span.status = Status::error(error.to_owned());
+        }
+        self.done.push(span);
+    }
+
+    fn finish(mut self, row: &ExecutionRow) -> Vec<SpanData> {
+        let info = &row.info;
+        let outcome = row.outcome.as_ref();
+        let status = row.status();
+        let failed = (status != ExecutionStatus::Succeeded).then(|| {
+            let error = outcome.and_then(|outcome| outcome.error.as_deref());
+            error.unwrap_or(status.name()).to_owned()
+        });
+        if let Some(outcome) = outcome {
+            self.now = time(outcome.stop_ms);
+        }
+        let mut open: Vec<ThreadId> = self.states.keys().copied().collect();
+        // Inner ones first.
+        open.sort_unstable_by(|a, b| b.cmp(a));
+        for thread in open {
+            self.leave(thread, failed.as_deref());
+        }
+        let attributes = vec![
+            attribute("aws.step_functions.state_machine.arn", &info.state_machine_arn),
+            attribute("stepwell.execution.arn", &info.execution_arn),
+            attribute("stepwell.execution.name", &info.name),
+            attribute("stepwell.execution.status", status.name()),
+        ];
+        let parent = self.context.parent;
+        let name = info.state_machine_name.to_string().into();
+        let mut root = self.span(0, parent.unwrap_or(SpanId::INVALID), SpanKind::Server, name, attributes);
+        root.parent_span_is_remote = parent.is_some();
+        root.start_time = time(info.start_ms);
+        self.end(root, failed.as_deref());
+        self.done
+    }
+}
+
+fn note(span: &mut SpanData, name: &'static str, at: SystemTime, attributes: Vec<KeyValue>) {
+    span.events.events.push(Event::new(name, at, attributes, 0));
+}
+
+fn attribute(key: &'static str, value: &str) -> KeyValue {
+    KeyValue::new(key, value.to_owned())
+}
+
+fn time(ms: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
