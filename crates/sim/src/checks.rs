@@ -20,9 +20,18 @@ pub(crate) fn memory_and_disk(house: &House, shadows: &mut Shadows, script: &Scr
     let mut live: Vec<_> = house.shards.iter().flat_map(|shard| shard.executions()).collect();
     live.sort_by_key(|(key, _)| *key);
     let open = house.executions.running().collect::<Result<BTreeMap<_, _>, _>>();
-    shadows.compare(&live, &open.map_err(broken)?)?;
+    let open = open.map_err(broken)?;
+    shadows.compare(&live, &open)?;
     let running = shadows.iter().filter(|(_, s)| s.execution.status() == ExecutionStatus::Running);
     let running: BTreeSet<_> = running.map(|(_, s)| s.execution.info().execution_arn.clone()).collect();
+    for key in open.keys() {
+        // The Express children have no shadows.
+        let row = house.executions.row(*key).map_err(broken)?.ok_or("a row is missing")?;
+        let parent = row.info.child_of.as_ref().map(|child_of| &child_of.execution_arn);
+        if parent.is_some_and(|parent| !running.contains(parent)) {
+            return Err(format!("{} goes on although its Map Run is over", row.info.execution_arn));
+        }
+    }
     let script = script.lock();
     for (key, shadow) in shadows.iter() {
         let info = shadow.execution.info();
@@ -39,12 +48,6 @@ pub(crate) fn memory_and_disk(house: &House, shadows: &mut Shadows, script: &Scr
         let map_runs = house.executions.map_runs(key, 0, usize::MAX).map_err(broken)?;
         if map_runs != shadow.execution.map_runs() {
             return Err(format!("{arn} has other Map Runs than are stored: {map_runs:?}"));
-        }
-        if running.contains(arn)
-            && let Some(child_of) = &info.child_of
-            && !running.contains(&child_of.execution_arn)
-        {
-            return Err(format!("{arn} goes on although its Map Run is over"));
         }
         for dispatch in shadow.execution.in_flight(shadow.program()) {
             let is_activity = matches!(dispatch.resource.kind, ResourceKind::Activity);

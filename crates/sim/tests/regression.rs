@@ -195,7 +195,21 @@ fn a_parked_child_is_still_waited_for_after_a_crash() {
 /// A crash right after the end of a Map Run lost the request to stop its children: they went on for ever.
 #[test]
 fn children_are_stopped_with_their_map_run_also_across_a_crash() {
-    let mut stage = Stage::of(MAP_RUN);
+    stop_across_a_crash(MAP_RUN);
+}
+
+/// An Express child that was to be stopped ran again from its start instead.
+#[test]
+fn express_children_are_stopped_with_their_map_run_also_across_a_crash() {
+    let stage = stop_across_a_crash(&MAP_RUN.replace("STANDARD", "EXPRESS"));
+    assert!(stage.script.lock().calls.is_empty(), "it does not begin once more");
+    let run = stage.machine.replace(":stateMachine:", ":execution:") + ":e";
+    let runs = stage.house.engine.describe_execution(&run).expect("reads").expect("is there");
+    assert_eq!(runs.row.status(), ExecutionStatus::Aborted);
+}
+
+fn stop_across_a_crash(definition: &str) -> Stage {
+    let mut stage = Stage::of(definition);
     stage.start("[1]");
     for _ in 0..6 {
         stage.round();
@@ -213,6 +227,7 @@ fn children_are_stopped_with_their_map_run_also_across_a_crash() {
         stage.write();
     }
     assert_eq!(stage.house.executions.running().count(), 0);
+    stage
 }
 
 #[test]

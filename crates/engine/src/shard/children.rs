@@ -118,10 +118,11 @@ impl Shard {
 
     /// The Map Run of a child execution is over: the child is stopped, wherever it is.
     pub(super) fn stop_child(&mut self, execution_arn: &str) {
-        match self.express_child(execution_arn).or_else(|| self.running(execution_arn)) {
-            Some(key) => self.command(key, Command::Stop { error: None, cause: None }),
+        if let Some(key) = self.express_child(execution_arn).or_else(|| self.running(execution_arn)) {
+            self.command(key, Command::Stop { error: None, cause: None });
+        } else if !self.stop_express_child(execution_arn) {
             // It has ended before, or was never started.
-            None => self.surroundings.executions.delete_orphan(&mut self.batch, execution_arn),
+            self.surroundings.executions.delete_orphan(&mut self.batch, execution_arn);
         }
     }
 

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell_asl::payload::Payload;
 use stepwell_integrations::Progress;
 use stepwell_interpreter::{
-    ChildStart, Command, Decision, Effect, EventDetails, Execution, ExecutionInfo, Record, Stored, decide,
+    ChildStart, Command, Decision, Effect, EventDetails, Execution, ExecutionInfo, ExecutionKind, Record,
+    Stored, decide,
 };
 use stepwell_store::{ExecutionKey, ExecutionRow, ExpressStart, Outcome, ReadError, Redrives, WriteBatch};
 use tokio::sync::oneshot;
@@ -290,6 +291,42 @@ impl Shard {
     /// The child with this ARN, where it is one of ours and runs.
     pub(super) fn express_child(&self, execution_arn: &str) -> Option<ExecutionKey> {
         self.express.children.get(execution_arn).copied()
+    }
+
+    /// Stops the child with this ARN, where it is one that ran when the engine stopped and has not begun again; says
+    /// whether it is.
+    pub(super) fn stop_express_child(&mut self, execution_arn: &str) -> bool {
+        if ExecutionKind::of_arn(execution_arn) == ExecutionKind::Standard
+            || self.closing.contains_key(execution_arn)
+        {
+            return false;
+        }
+        let executions = &self.surroundings.executions;
+        let Ok(Some((key, _))) = executions.find(execution_arn) else { return false };
+        let Ok(Some((row, revision, _))) = self.stored_child(key) else { return false };
+        let mut execution = Execution::new(row.info.clone());
+        // Its start, and nothing after it.
+        let folded = executions.replay(key, |_, records| {
+            for record in &records {
+                execution.apply(&revision.program, record).map_err(|e| e.to_string())?;
+            }
+            execution.end_batch();
+            Ok(())
+        });
+        if let Err(error) = folded {
+            tracing::error!(execution = execution_arn, %error, "cannot stop a child execution");
+            return false;
+        }
+        let (stop, moment) = (Command::Stop { error: None, cause: None }, self.moment());
+        let decision = decide(&revision.program, &mut execution, stop, moment);
+        let Some(outcome) = outcome(&decision, &execution, self.now_ms) else { return false };
+        self.figures.decided(&decision.records);
+        self.figures.ended(outcome.status);
+        if let Some(log) = self.surroundings.machines.execution_log() {
+            log.log(&mut self.batch, &revision, &row.info, 0, &decision.records);
+        }
+        self.end_child(Child { key, row, is_stored: true }, outcome, &decision);
+        true
     }
 
     /// Lets the interpreter decide, as [`Shard::command`] does for the others.
