@@ -110,7 +110,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, env = "STEPWELL_LOG_FORMAT")]
     pub log_format: LogFormat,
     /// Make every sync of the disk take so much longer, as an ordinary disk would: for measurements
-    #[arg(long, value_name = "N[ms]", value_parser = milliseconds, hide = true)]
+    #[arg(long, value_name = "TIME", value_parser = bench::delay, hide = true)]
     pub sync_delay: Option<std::time::Duration>,
 }
 
@@ -134,15 +134,6 @@ pub struct SystemArgs {
     /// Where language packages for functions are kept between runs [default: the user's cache directory]
     #[arg(long, value_name = "DIR", env = "STEPWELL_CACHE_DIR")]
     pub cache_dir: Option<PathBuf>,
-}
-
-/// `5ms`, or `5`.
-fn milliseconds(text: &str) -> Result<std::time::Duration, String> {
-    let number = text.strip_suffix("ms").unwrap_or(text);
-    number
-        .parse()
-        .map(std::time::Duration::from_millis)
-        .map_err(|_| "not a number of milliseconds".to_owned())
 }
 
 /// Which executions are traced.

@@ -1,5 +1,7 @@
 //! StartExecution: idempotent by name while the execution runs with the same input; of an Express machine, never.
 
+use std::hash::{BuildHasher, RandomState};
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_asl::Payload;
@@ -47,7 +49,8 @@ impl Request {
         }
         let payload = read_payload(input.input)?;
         // In memory but for a machine not used for long, which is then read and compiled.
-        let entropy = uuid::Uuid::new_v4().as_u64_pair().1;
+        // Bits of the system's would cost a call into it with every start, for the few that go through an alias.
+        let entropy = RandomState::new().hash_one(());
         let found = context.machines().start_target(&arn, entropy).map_err(|error| store_failure(&error))?;
         let Some(target) = found else { return Err(fault::machine_does_not_exist(&arn)) };
         if target.status == MachineStatus::Deleting {
