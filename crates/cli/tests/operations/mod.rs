@@ -11,6 +11,10 @@ use stub::Stub;
 
 const PASS: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
 
+const SEND_ONCE: &str = r#"{"StartAt":"Once","States":{"Once":{"Type":"Task","End":true,
+    "Resource":"arn:aws:states:::sqs:sendMessage",
+    "Parameters":{"QueueUrl":"http://x/000000000000/q","MessageBody":"m"}}}}"#;
+
 /// Sends a message, at first in vain where it is told to, and succeeds.
 const SEND: &str = r#"{"StartAt":"Send","States":{
     "Send":{"Type":"Task","Resource":"arn:aws:states:::sqs:sendMessage",
@@ -216,6 +220,24 @@ fn executions_are_traced() {
         server.metric(r#"stepwell_trace_spans_total{outcome="exported"}"#) > 6.5
     });
 
+    let arn = server.start_execution(&server.create("once", SEND_ONCE, false), &json!({}));
+    let refused = json!({"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "private"});
+    sqs.next().answer(400, &refused);
+    let failed = collected(&collector);
+    server.states("RedriveExecution", &json!({"executionArn": arn}));
+    sqs.next().answer(200, &json!({"MessageId": "1", "MD5OfMessageBody": "x"}));
+    let redriven = collected(&collector);
+    for (spans, status) in [(&failed, "FAILED"), (&redriven, "SUCCEEDED")] {
+        let names: Vec<_> = spans.iter().map(|span| span["name"].as_str().expect("a name")).collect();
+        assert_eq!(names, ["sqs:sendMessage", "Once", "once"]);
+        assert_eq!(attribute(&spans[2], "stepwell.execution.status"), status);
+        assert_eq!(spans[0]["parentSpanId"], spans[1]["spanId"]);
+        assert_eq!(spans[1]["parentSpanId"], spans[2]["spanId"]);
+        assert_eq!(spans[2]["traceId"], failed[2]["traceId"]);
+        assert_eq!(spans[2]["status"]["code"] == 2, status == "FAILED", "{spans:?}");
+    }
+    assert!((0..3).all(|index| failed[index]["spanId"] != redriven[index]["spanId"]), "{redriven:?}");
+
     // One that ends right before the server does, whose trace follows from its ARN; by HTTP header, and not sampled.
     let pass = server.create("pass", PASS, false);
     let header = |name: &str, text: &str| {
@@ -261,6 +283,14 @@ fn only_traced_machines_are_traced_where_that_is_wanted() {
     let names: Vec<&str> = spans.iter().filter_map(|span| span["name"].as_str()).collect();
     assert_eq!(names, ["A", "on"]);
     assert_eq!(server.exit_code(), Some(0));
+}
+
+/// The spans of the collector's next request.
+fn collected(collector: &Stub) -> Vec<Value> {
+    let call = collector.next();
+    let spans = spans(&serde_json::from_slice(&call.body).expect("JSON"));
+    call.answer(200, &json!({}));
+    spans
 }
 
 fn spans(request: &Value) -> Vec<Value> {

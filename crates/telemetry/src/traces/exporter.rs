@@ -9,7 +9,9 @@ use std::time::Duration;
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry_http::hyper::HyperClient;
-use opentelemetry_otlp::{SpanExporter as OtlpExporter, WithHttpConfig as _};
+use opentelemetry_otlp::{
+    Protocol, SpanExporter as OtlpExporter, WithExportConfig as _, WithHttpConfig as _,
+};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use stepwell_engine::{EndWatch, Engine};
@@ -80,14 +82,27 @@ impl TraceOptions {
         if endpoint.is_none() || is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
             return Ok(false);
         }
-        let protocol = variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
-            .or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
-        match protocol {
+        match named_protocol(variable) {
             Some(protocol) if !["http/protobuf", "http/json"].contains(&protocol.as_str()) => {
                 Err(TraceError::Protocol { protocol })
             }
             _ => Ok(true),
         }
+    }
+}
+
+/// The protocol that the environment asks for, if it does.
+fn named_protocol(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let names = ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"];
+    names.iter().find_map(|name| variable(name))
+}
+
+/// The protocol to speak; where the environment names none, the default of OpenTelemetry's specification.
+fn protocol() -> Protocol {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match named_protocol(variable).as_deref() {
+        Some("http/json") => Protocol::HttpJson,
+        _ => Protocol::HttpBinary,
     }
 }
 
@@ -125,7 +140,8 @@ impl Exporter {
             .enable_http1()
             .wrap_connector(tcp);
         let client = HyperClient::new(connector, REQUEST_TIMEOUT, None);
-        let mut collector = OtlpExporter::builder().with_http().with_http_client(client).build()?;
+        let mut collector =
+            OtlpExporter::builder().with_http().with_http_client(client).with_protocol(protocol()).build()?;
         opentelemetry_sdk::trace::SpanExporter::set_resource(&mut collector, &resource());
         let (queue, ended) = mpsc::channel(QUEUED_MAX);
         let (stop, stopped) = watch::channel(false);

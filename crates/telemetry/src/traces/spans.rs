@@ -22,6 +22,7 @@ pub(super) fn of(row: &ExecutionRow, records: &[Record], context: TraceContext) 
         execution_arn: &row.info.execution_arn,
         context,
         root: span_id(&row.info.execution_arn, 0),
+        begin: time(row.info.start_ms),
         parents: HashMap::new(),
         states: HashMap::new(),
         now: time(row.info.start_ms),
@@ -40,6 +41,8 @@ struct Making<'a> {
     execution_arn: &'a str,
     context: TraceContext,
     root: SpanId,
+    /// When the execution began, or was redriven.
+    begin: SystemTime,
     /// Whose branch or iteration a chain is, and which.
     parents: HashMap<ThreadId, (ThreadId, u32)>,
     /// The state that each chain visits.
@@ -62,6 +65,7 @@ impl Making<'_> {
         self.now = time(event.timestamp_ms);
         let thread = event.thread;
         match &event.details {
+            E::ExecutionRedriven { .. } => self.redriven(event.id),
             E::StateEntered { state_type, name, .. } => self.enter(event, state_type.name(), name),
             E::StateExited { .. } => self.leave(thread, None),
             E::StateAborted { .. } => self.leave(thread, Some("aborted")),
@@ -139,10 +143,41 @@ impl Making<'_> {
         false
     }
 
+    /// What was before has been exported when the execution ended; from here on it is a second root in the same trace.
+    /// States that go on are visited anew.
+    fn redriven(&mut self, event_id: u64) {
+        self.done.clear();
+        self.begin = self.now;
+        self.root = span_id(self.execution_arn, event_id);
+        let mut threads: Vec<ThreadId> = self.states.keys().copied().collect();
+        threads.sort_unstable();
+        for thread in threads {
+            let parent = self.parent(thread);
+            let id = span_id(self.execution_arn, (event_id << 32) | (u64::from(thread.0) + 1));
+            let context = self.span_context(id);
+            if let Some(visit) = self.states.get_mut(&thread) {
+                visit.task = None;
+                visit.span.span_context = context;
+                visit.span.parent_span_id = parent;
+                visit.span.start_time = self.now;
+                visit.span.events = SpanEvents::default();
+            }
+        }
+    }
+
+    /// The span that those of a chain's states are below.
+    fn parent(&self, thread: ThreadId) -> SpanId {
+        let parent = self.parents.get(&thread).and_then(|(parent, _)| self.states.get(parent));
+        parent.map_or(self.root, |visit| visit.span.span_context.span_id())
+    }
+
+    fn span_context(&self, id: SpanId) -> SpanContext {
+        SpanContext::new(self.context.trace_id, id, TraceFlags::SAMPLED, false, TraceState::default())
+    }
+
     fn enter(&mut self, event: &HistoryEvent, state_type: &'static str, name: &str) {
         let place = self.parents.get(&event.thread).copied();
-        let parent = place.and_then(|(parent, _)| self.states.get(&parent));
-        let parent = parent.map_or(self.root, |visit| visit.span.span_context.span_id());
+        let parent = self.parent(event.thread);
         let mut attributes =
             vec![attribute("stepwell.state.name", name), attribute("stepwell.state.type", state_type)];
         if let Some((_, index)) = place {
@@ -194,11 +229,8 @@ impl Making<'_> {
         name: Cow<'static, str>,
         attributes: Vec<KeyValue>,
     ) -> SpanData {
-        let id = span_id(self.execution_arn, event_id);
-        let span_context =
-            SpanContext::new(self.context.trace_id, id, TraceFlags::SAMPLED, false, TraceState::default());
         SpanData {
-            span_context,
+            span_context: self.span_context(span_id(self.execution_arn, event_id)),
             parent_span_id,
             parent_span_is_remote: false,
             span_kind,
@@ -252,7 +284,8 @@ impl Making<'_> {
         let name = info.state_machine_name.to_string().into();
         let mut root = self.span(0, parent.unwrap_or(SpanId::INVALID), SpanKind::Server, name, attributes);
         root.parent_span_is_remote = parent.is_some();
-        root.start_time = time(info.start_ms);
+        root.start_time = self.begin;
+        root.span_context = self.span_context(self.root);
         self.end(root, failed.as_deref());
         self.done
     }
