@@ -1,11 +1,13 @@
 //! `kill -9` at random moments, again and again, on the same data directory: what was acknowledged is there, and what
 //! was running ends as it should.
 //!
-//! `STEPWELL_KILL_ROUNDS` says how often (8), `STEPWELL_KILL_SEED` repeats a run.
+//! `STEPWELL_KILL_ROUNDS` says how often (a few times), `STEPWELL_KILL_SEED` repeats a run.
 
 #![allow(clippy::print_stdout, reason = "a test speaks to whoever runs it")]
 
 mod support;
+#[path = "kill/waits.rs"]
+mod waits;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -353,7 +355,7 @@ fn a_deployment_that_was_killed_goes_on() {
     let seed = setting("STEPWELL_KILL_SEED").unwrap_or_else(|| u64::from(std::process::id()) * 104_729 + 1);
     println!("STEPWELL_KILL_SEED={seed}");
     let mut random = Random(seed.max(1));
-    for _ in 0..4 {
+    for _ in 0..setting("STEPWELL_KILL_ROUNDS").map_or(4, |rounds| (rounds / 8).max(4)) {
         let directory = tempfile::tempdir().expect("a directory");
         let data = directory.path().join("data");
         let server = Server::start(&data);
