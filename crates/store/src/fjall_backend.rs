@@ -4,12 +4,17 @@
 //! start; only what is large or much written has one ([`OWN_TREES`]). All other keyspaces share a tree, their keys
 //! behind their names. A keyspace that an older version gave a tree keeps it.
 
+use std::any::Any;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::backend::{Backend, BackendError, Change, KeyspaceId, KeyspaceReads, Pairs};
+use crate::kv::OpenError;
+use crate::preflight::{self, Damage};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -53,17 +58,30 @@ pub(crate) struct FjallBackend {
     database: Database,
     /// Opened keyspaces by their numbers. Only ever grows, and only while services open theirs.
     keyspaces: RwLock<Vec<(&'static str, Place)>>,
+    /// Keeps other processes away; released after the database is closed.
+    _lock: File,
 }
 
 impl FjallBackend {
-    pub(crate) fn open(directory: &Path) -> Result<Self, fjall::Error> {
-        let database = Database::builder(directory)
+    /// Opens the database in `directory`; `lock` says that no other process is at it.
+    pub(crate) fn open(directory: &Path, lock: File) -> Result<Self, OpenError> {
+        preflight::check(directory).map_err(|damage| match damage {
+            Damage::Io(path, source) => OpenError::Io { path, source },
+            Damage::Lost(path, reason) => OpenError::Damaged { path, reason },
+        })?;
+        let path = directory.to_path_buf();
+        let builder = Database::builder(directory)
             .manual_journal_persist(true)
             .max_journaling_size(LOG_BYTES_MAX)
             .cache_size(CACHE_BYTES)
-            .worker_threads(2)
-            .open()?;
-        Ok(FjallBackend { database, keyspaces: RwLock::default() })
+            .worker_threads(2);
+        // Some of what it does not expect to find in its files it answers with a panic.
+        match catch_unwind(AssertUnwindSafe(|| builder.open())) {
+            Ok(Ok(database)) => Ok(FjallBackend { database, keyspaces: RwLock::default(), _lock: lock }),
+            Ok(Err(fjall::Error::Locked)) => Err(OpenError::Locked { path }),
+            Ok(Err(source)) => Err(OpenError::Database { path, source }),
+            Err(panic) => Err(OpenError::Damaged { path, reason: text(panic) }),
+        }
     }
 
     fn place(&self, name: &str) -> Result<Place, fjall::Error> {
@@ -110,78 +128,82 @@ impl Backend for FjallBackend {
     }
 }
 
+/// What a panic says.
+fn text(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast::<String>().map(|text| *text);
+    let text = text.or_else(|panic| panic.downcast::<&str>().map(|text| (*text).to_owned()));
+    text.unwrap_or_else(|_| "it cannot be understood".to_owned())
+}
+
+/// Reads, and makes an error of a panic: a damaged block is no reason to take the thread down.
+fn guarded<T>(read: impl FnOnce() -> Result<T, fjall::Error>) -> Result<T, BackendError> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(BackendError::new),
+        Err(panic) => Err(BackendError::new(text(panic))),
+    }
+}
+
 struct Reads(Place);
 
 impl KeyspaceReads for Reads {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
-        self.0.tree.get(self.0.key(key)).map(|v| v.map(|v| v.to_vec())).map_err(BackendError::new)
+        guarded(|| self.0.tree.get(self.0.key(key)).map(|v| v.map(|v| v.to_vec())))
     }
 
     fn contains(&self, key: &[u8]) -> Result<bool, BackendError> {
-        self.0.tree.contains_key(self.0.key(key)).map_err(BackendError::new)
+        guarded(|| self.0.tree.contains_key(self.0.key(key)))
     }
 
     fn prefix(&self, prefix: &[u8]) -> Pairs {
-        let ours = self.0.prefix.len();
-        Box::new(self.0.tree.prefix(self.0.key(prefix)).map(move |guard| pair(guard, ours)))
+        self.pairs(self.0.tree.prefix(self.0.key(prefix)))
     }
 
     fn range(&self, from: &[u8], to: &[u8]) -> Pairs {
-        let ours = self.0.prefix.len();
-        let range = self.0.key(from)..self.0.key(to);
-        Box::new(self.0.tree.range(range).map(move |guard| pair(guard, ours)))
+        self.pairs(self.0.tree.range(self.0.key(from)..self.0.key(to)))
     }
 }
 
-/// A pair as its keyspace's owner knows it: without the first bytes of the key, which are `ours`.
-fn pair(guard: fjall::Guard, ours: usize) -> Result<(Vec<u8>, Vec<u8>), BackendError> {
-    let (key, value) = guard.into_inner().map_err(BackendError::new)?;
-    Ok((key[ours..].to_vec(), value.to_vec()))
+impl Reads {
+    fn pairs(&self, pairs: fjall::Iter) -> Pairs {
+        Box::new(Guarded { pairs: Some(pairs), prefix: self.0.prefix.len() })
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Pairs as their keyspace's owner knows them: without the first bytes of each key. Ends with its first error: what
+/// comes after a damaged block is not the whole.
+struct Guarded<I> {
+    pairs: Option<I>,
+    prefix: usize,
+}
 
-    fn all(reads: &dyn KeyspaceReads) -> Vec<(Vec<u8>, Vec<u8>)> {
-        reads.prefix(&[]).map(|pair| pair.expect("reads")).collect()
-    }
-
-    fn put(backend: &FjallBackend, keyspace: KeyspaceId, key: &str, value: &str) {
-        let change = Change { keyspace, key: key.into(), value: Some(value.into()) };
-        backend.write(&mut std::iter::once(change)).expect("writes");
-    }
-
-    #[test]
-    fn keyspaces_that_share_a_tree_do_not_see_each_other() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let backend = FjallBackend::open(dir.path()).expect("opens");
-        let (a, reads_a) = backend.keyspace("x.a").expect("opens");
-        let (b, reads_b) = backend.keyspace("x.ab").expect("opens");
-        put(&backend, a, "b", "1");
-        put(&backend, b, "b", "2");
-        put(&backend, b, "c", "3");
-        let pair = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
-        assert_eq!(all(&*reads_a), [pair("b", "1")]);
-        assert_eq!(all(&*reads_b), [pair("b", "2"), pair("c", "3")]);
-        assert_eq!(reads_b.get(b"b").expect("reads"), Some(b"2".to_vec()));
-        assert!(!reads_a.contains(b"c").expect("reads"));
-        let range: Vec<_> = reads_b.range(b"a", b"c").map(|pair| pair.expect("reads")).collect();
-        assert_eq!(range, [pair("b", "2")]);
-    }
-
-    #[test]
-    fn a_keyspace_that_has_a_tree_keeps_it() {
-        let dir = tempfile::tempdir().expect("a directory");
-        {
-            let database = Database::builder(dir.path()).open().expect("opens");
-            let tree = database.keyspace("x.old", KeyspaceCreateOptions::default).expect("opens");
-            tree.insert("k", "v").expect("writes");
-            database.persist(PersistMode::SyncAll).expect("syncs");
+impl<I: Iterator<Item = fjall::Guard>> Guarded<I> {
+    fn step(
+        &mut self,
+        step: impl FnOnce(&mut I) -> Option<fjall::Guard>,
+    ) -> Option<<Self as Iterator>::Item> {
+        let pairs = self.pairs.as_mut()?;
+        let prefix = self.prefix;
+        let read = guarded(|| {
+            let pair = step(pairs).map(fjall::Guard::into_inner).transpose()?;
+            Ok(pair.map(|(key, value)| (key[prefix..].to_vec(), value.to_vec())))
+        });
+        if read.is_err() {
+            self.pairs = None;
         }
-        let backend = FjallBackend::open(dir.path()).expect("opens");
-        let (old, reads) = backend.keyspace("x.old").expect("opens");
-        put(&backend, old, "l", "w");
-        assert_eq!(all(&*reads).len(), 2);
+        read.transpose()
+    }
+}
+
+impl<I: Iterator<Item = fjall::Guard>> Iterator for Guarded<I> {
+    type Item = Result<(Vec<u8>, Vec<u8>), BackendError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step(Iterator::next)
+    }
+}
+
+impl<I: DoubleEndedIterator<Item = fjall::Guard>> DoubleEndedIterator for Guarded<I> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.step(DoubleEndedIterator::next_back)
     }
 }

@@ -154,6 +154,27 @@ pub(crate) fn decode<E: From<Malformed>>(
     Ok(records)
 }
 
+/// The id of the first event of a batch; `None` where it holds private records alone. Copies nothing.
+pub(crate) fn first_event_id(bytes: &[u8]) -> Result<Option<u64>, Malformed> {
+    let mut r = Reader(bytes);
+    if r.byte()? != VERSION {
+        return Err(Malformed("it was written by another version"));
+    }
+    let base_ms = r.signed()?;
+    for _ in 0..r.unsigned()? {
+        r.slice()?;
+    }
+    let mut unread = |_, _| Ok(Payload::empty_object());
+    for _ in 0..r.unsigned()? {
+        let tag = r.byte()?;
+        if tag >= tag::EVENTS {
+            return r.unsigned().map(Some);
+        }
+        read_private::<Malformed>(tag, &mut r, base_ms, &mut unread)?;
+    }
+    Ok(None)
+}
+
 fn read_header(r: &mut Reader<'_>) -> Result<(i64, Vec<Payload>), Malformed> {
     if r.byte()? != VERSION {
         return Err(Malformed("it was written by another version"));

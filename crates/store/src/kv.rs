@@ -63,6 +63,14 @@ pub enum OpenError {
         /// What this version writes.
         expected: String,
     },
+    /// A file of the database is damaged, so that something acknowledged is lost. Nothing was changed.
+    #[error("the data directory is damaged: {path}: {reason}; restore it from a backup")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The database inside could not be opened.
     #[error("the database in {path} cannot be opened: {source}")]
     Database {
@@ -295,6 +303,12 @@ impl Store {
         std::fs::create_dir_all(path).map_err(io(path))?;
         let format_file = path.join("FORMAT");
         let database_dir = path.join("db");
+        let lock_file = path.join("LOCK");
+        let lock = std::fs::File::create(&lock_file).map_err(io(&lock_file))?;
+        lock.try_lock().map_err(|error| match error {
+            std::fs::TryLockError::WouldBlock => OpenError::Locked { path: path.to_path_buf() },
+            std::fs::TryLockError::Error(source) => OpenError::Io { path: lock_file, source },
+        })?;
         match std::fs::read_to_string(&format_file) {
             Ok(found) if found == FORMAT_VERSION => {}
             Ok(found) => {
@@ -303,6 +317,10 @@ impl Store {
                     found: found.lines().next().unwrap_or_default().to_owned(),
                     expected: FORMAT_VERSION.trim_end().to_owned(),
                 });
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && database_dir.join("version").exists() => {
+                let reason = "it is missing, and there is a database that it belongs to".to_owned();
+                return Err(OpenError::Damaged { path: format_file, reason });
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 // Written aside and renamed, so that a crash leaves either no file or the whole one.
@@ -314,11 +332,7 @@ impl Store {
             }
             Err(e) => return Err(io(&format_file)(e)),
         }
-        let backend = FjallBackend::open(&database_dir).map_err(|source| match source {
-            fjall::Error::Locked => OpenError::Locked { path: path.to_path_buf() },
-            source => OpenError::Database { path: path.to_path_buf(), source },
-        })?;
-        let mut backend: Box<dyn Backend> = Box::new(backend);
+        let mut backend: Box<dyn Backend> = Box::new(FjallBackend::open(&database_dir, lock)?);
         if !options.sync_delay.is_zero() {
             backend = Box::new(DelayedSync { backend, delay: options.sync_delay });
         }

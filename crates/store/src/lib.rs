@@ -7,12 +7,15 @@
 
 pub mod backend;
 mod bytes;
+#[cfg(test)]
+mod damage;
 mod executions;
 mod express;
 mod figures;
 mod fjall_backend;
 mod journal;
 mod kv;
+mod preflight;
 
 pub use executions::{
     ChildrenCount, ClosedEntry, ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed,

@@ -67,7 +67,13 @@ impl Executions {
     /// A page of an execution's history.
     pub fn history(&self, key: ExecutionKey, page: HistoryPage) -> Result<Vec<HistoryEvent>, ReadError> {
         let mut events = Vec::new();
-        let mut batches = self.journal.prefix(&key.0.to_be_bytes());
+        let (first, after) = match page.from_id {
+            0 | 1 if !page.reverse => (0, u32::MAX),
+            0 => (0, u32::MAX),
+            id if page.reverse => (0, self.batch_of(key, id)?.saturating_add(1)),
+            id => (self.batch_of(key, id)?, u32::MAX),
+        };
+        let mut batches = self.journal.range(&journal_key(key, first), &journal_key(key, after));
         let mut fetched: HashMap<u32, Vec<Payload>> = HashMap::new();
         while let Some(pair) = if page.reverse { batches.next_back() } else { batches.next() } {
             if events.len() >= page.limit {
@@ -105,6 +111,32 @@ impl Executions {
         Ok(events)
     }
 
+    /// The batch that holds event `id`, or the last one where the history ends before. Reads a few batches, however many
+    /// there are: their numbers have no gaps, and ids grow with them.
+    fn batch_of(&self, key: ExecutionKey, id: u64) -> Result<u32, ReadError> {
+        let malformed = |e: Malformed| corrupt("executions.journal", &e);
+        let last = self.journal.prefix(&key.0.to_be_bytes()).next_back().transpose()?;
+        let (mut low, mut high) = (0, last.map_or(Ok(0), |(k, _)| batch_number(&k)).map_err(malformed)?);
+        // Whatever holds the event lies from `low` to `high`.
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            // Batches without events, as heartbeats are, belong to the one before them.
+            let mut first_id = None;
+            let mut probed = middle;
+            while first_id.is_none() && probed <= high {
+                let bytes = self.journal.get(journal_key(key, probed))?;
+                let bytes = bytes.ok_or(Malformed("a batch is missing")).map_err(malformed)?;
+                first_id = journal::first_event_id(&bytes).map_err(malformed)?.map(|id| (probed, id));
+                probed += 1;
+            }
+            match first_id {
+                Some((batch, first_id)) if first_id <= id => low = batch,
+                _ => high = middle - 1,
+            }
+        }
+        Ok(low)
+    }
+
     fn decode(
         &self,
         number: u32,
@@ -133,4 +165,53 @@ impl From<Malformed> for DecodeError {
 pub(super) fn batch_number(journal_key: &[u8]) -> Result<u32, Malformed> {
     let number = journal_key.last_chunk().copied().ok_or(Malformed("a key is too short"))?;
     Ok(u32::from_be_bytes(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_interpreter::{EventDetails, PrivateRecord, ThreadId};
+
+    use super::*;
+    use crate::kv::{Store, WriteBatch};
+
+    fn event(id: u64) -> Record {
+        let thread = ThreadId(0);
+        let details = EventDetails::ParallelStateStarted;
+        Record::Event(HistoryEvent { id, previous_event_id: id - 1, timestamp_ms: 7, thread, details })
+    }
+
+    #[test]
+    fn every_page_of_a_history_is_the_part_that_was_asked_for() {
+        const LAST: u64 = 700;
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).expect("opens");
+        let executions = Executions::open(&store).expect("opens");
+        let key = executions.new_key();
+        let (mut batch, mut id, mut number) = (WriteBatch::new(), 1, 0);
+        while id <= LAST {
+            // Batches of all sizes; some hold no event.
+            let heartbeat = PrivateRecord::HeartbeatReceived { thread: ThreadId(0), at_ms: 7 };
+            let mut records = vec![Record::Private(heartbeat)];
+            for _ in 0..(number * 7) % 5 + u64::from(number == 0) {
+                records.push(event(id));
+                id += 1;
+            }
+            executions.put_records(&mut batch, key, u32::try_from(number).expect("small"), &records);
+            number += 1;
+        }
+        store.commit(batch).expect("commits");
+        for reverse in [false, true] {
+            for from_id in (0..=LAST + 10).step_by(3) {
+                let page = executions.history(key, HistoryPage { from_id, reverse, limit: 9 });
+                let ids: Vec<u64> = page.expect("reads").iter().map(|event| event.id).collect();
+                let last = id - 1;
+                let expected: Vec<u64> = match reverse {
+                    false => (from_id.max(1)..=last).take(9).collect(),
+                    true if from_id == 0 => (1..=last).rev().take(9).collect(),
+                    true => (1..=from_id.min(last)).rev().take(9).collect(),
+                };
+                assert_eq!(ids, expected, "from {from_id}, reverse {reverse}");
+            }
+        }
+    }
 }
