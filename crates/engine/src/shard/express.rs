@@ -513,3 +513,29 @@ fn output(decision: &Decision) -> Option<Payload> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_and_ids_are_nobody_elses() {
+        let (keys, ids) = (ExpressKeys::default(), ExpressIds::new(u64::MAX - 10));
+        let (first, second) = (keys.next(), keys.next());
+        assert!(is_express(first) && is_express(second) && first != second);
+        assert!(!is_express(ExecutionKey(u64::MAX >> 1)));
+        let ids: BTreeSet<Uuid> = (0..10_000).map(|_| ids.next()).collect();
+        assert_eq!(ids.len(), 10_000);
+        assert!(ids.iter().all(|id| id.get_version_num() == 4));
+    }
+
+    #[test]
+    fn a_shard_takes_no_more_than_its_share() {
+        let mut all = Expresses::default();
+        assert!(!all.is_full());
+        all.input_bytes = INPUT_BYTES_MAX;
+        assert!(all.is_full());
+    }
+}
