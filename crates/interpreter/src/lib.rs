@@ -9,6 +9,7 @@
 //! One file per state type under `states`.
 
 mod apply;
+mod batches;
 mod command;
 mod context;
 mod decide;
@@ -23,6 +24,7 @@ mod states;
 mod token;
 
 pub use apply::ApplyError;
+pub use batches::Batching;
 pub use command::{ChildStart, Command, Decision, Effect, Moment, TaskDispatch, TaskReply};
 pub use decide::{decide, resume};
 pub use event::{

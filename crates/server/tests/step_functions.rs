@@ -669,7 +669,8 @@ async fn states_are_tested_by_themselves() {
     });
     let distributed = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
     let read = json!({
-        "Type": "Map", "ItemReader": reader, "End": true, "ItemProcessor": {
+        "Type": "Map", "ItemReader": reader, "End": true,
+        "ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"b": 1}}, "ItemProcessor": {
             "ProcessorConfig": distributed, "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}},
         },
     });
@@ -706,12 +707,13 @@ async fn states_are_tested_by_themselves() {
             &read,
             json!({
                 "inspectionLevel": "DEBUG", "mock": {"result": "[3]"},
-                "stateConfiguration": {"mapItemReaderData": r#"{"a":[[1,2]]}"#},
+                "stateConfiguration": {"mapItemReaderData": r#"{"a":[[1,2,3]]}"#},
             }),
             json!({
                 "status": "SUCCEEDED", "output": "[3]",
                 "inspectionData": {
-                    "input": "{}", "afterInputPath": "{}", "afterItemsPointer": "[1,2]", "maxConcurrency": 0,
+                    "input": "{}", "afterInputPath": "{}", "afterItemsPointer": "[1,2,3]", "maxConcurrency": 0,
+                    "afterItemBatcher": r#"[{"BatchInput":{"b":1},"Items":[1,2]},{"BatchInput":{"b":1},"Items":[3]}]"#,
                     "afterResultSelector": "[3]", "afterResultPath": "[3]",
                 },
             }),

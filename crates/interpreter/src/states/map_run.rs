@@ -8,17 +8,17 @@ use std::sync::Arc;
 use stepwell_asl::environment::StatesError;
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{CountField, ItemBatcher, Map, PercentageField, State};
-use stepwell_asl::value::{Object, Value};
 
 use super::children::results_of;
 use super::flow;
 use super::map::{item_input, items};
+use crate::batches::Batching;
 use crate::command::{ChildStart, Effect};
 use crate::context::Surroundings;
 use crate::decide::{Deciding, Stop};
 use crate::event::{EventDetails, PrivateRecord, ThreadId};
 use crate::execution::{Activity, ChildOf, Execution, ExecutionInfo, ExecutionKind};
-use crate::limits::{MAP_ITEMS_MAX, MAP_RUN_REDRIVES_MAX, PAYLOAD_BYTES_MAX};
+use crate::limits::{MAP_ITEMS_MAX, MAP_RUN_REDRIVES_MAX};
 use crate::map_run::MapRun;
 
 /// Begins the Map Run; its children begin with the state's next steps.
@@ -177,9 +177,8 @@ fn batches(
     items: Vec<Payload>,
 ) -> Result<Vec<ChildInput>, Stop> {
     let field = |name, field: &Option<CountField>| count(surroundings, state, map, name, field.as_ref());
-    let items_max = field("MaxItemsPerBatch", &batcher.max_items_per_batch)?.filter(|n| *n > 0);
-    let bytes_max = field("MaxInputBytesPerBatch", &batcher.max_input_bytes_per_batch)?.filter(|n| *n > 0);
-    let bytes_max = bytes_max.map_or(PAYLOAD_BYTES_MAX, |n| (n as usize).min(PAYLOAD_BYTES_MAX));
+    let items_max = field("MaxItemsPerBatch", &batcher.max_items_per_batch)?;
+    let bytes_max = field("MaxInputBytesPerBatch", &batcher.max_input_bytes_per_batch)?;
     let common = match &batcher.batch_input {
         Some(template) if flow::is_jsonata(state) => {
             Some(template.evaluate_query(&flow::scope(surroundings), "ItemBatcher/BatchInput")?)
@@ -190,31 +189,9 @@ fn batches(
         }
         None => None,
     };
-    let batch = |items: &[Payload]| {
-        let mut members = Object::new();
-        if let Some(common) = &common {
-            members.insert("BatchInput", common.clone());
-        }
-        members.insert("Items", items.iter().map(|item| item.value().clone()).collect::<Vec<Value>>());
-        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
-        ChildInput { payload: Payload::from_value(members.into()), items: count }
-    };
-    let empty_bytes = batch(&[]).payload.byte_len();
-    let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, empty_bytes);
-    for (end, item) in items.iter().enumerate() {
-        // A comma stands between two items.
-        let more = item.byte_len() + 1;
-        let is_full = items_max.is_some_and(|max| end - begin >= max as usize) || bytes + more > bytes_max;
-        if is_full && end > begin {
-            batches.push(batch(&items[begin..end]));
-            (begin, bytes) = (end, empty_bytes);
-        }
-        bytes += more;
-    }
-    if begin < items.len() {
-        batches.push(batch(&items[begin..]));
-    }
-    Ok(batches)
+    let batches = Batching { items_max, bytes_max, common }.cut(&items);
+    let input = |(payload, items)| ChildInput { payload, items: u32::try_from(items).unwrap_or(u32::MAX) };
+    Ok(batches.into_iter().map(input).collect())
 }
 
 fn count(

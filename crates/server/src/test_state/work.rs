@@ -9,11 +9,12 @@ use stepwell_asl::fields::WaitTarget;
 use stepwell_asl::jsonata::{Scope, States};
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{
-    Assign, Choice, Fail, FailText, Map, Parallel, Pass, PathField, QueryLanguage, Resource, ResultPath,
-    StateId, StateKind, Succeed, Task, Transition, Wait,
+    Assign, Choice, CountField, Fail, FailText, ItemBatcher, Map, Parallel, Pass, PathField, QueryLanguage,
+    Resource, ResultPath, StateId, StateKind, Succeed, Task, Transition, Wait,
 };
 use stepwell_asl::template::Template;
 use stepwell_asl::value::{Object, Value};
+use stepwell_interpreter::Batching;
 
 use super::context::{Surroundings, with_item};
 use super::failure::Failure;
@@ -399,14 +400,41 @@ impl<'a> Work<'a> {
             items
         };
         let Some(elements) = items.as_array() else { return Ok(None) };
+        let mut inputs = elements.to_vec();
         if let Some(selector) = &map.item_selector {
-            let mut selected = Vec::with_capacity(elements.len());
             for (index, item) in elements.iter().enumerate() {
-                selected.push(self.select(selector, effective, index, item)?);
+                inputs[index] = self.select(selector, effective, index, item)?;
             }
-            self.inspection.note("afterItemSelector", &Payload::from_value(selected.into()));
+            self.inspection.note("afterItemSelector", &Payload::from_value(inputs.clone().into()));
+        }
+        if let Some(batcher) = &map.distributed.item_batcher {
+            let inputs: Vec<Payload> = inputs.into_iter().map(Payload::from_value).collect();
+            let batches = self.batching(batcher, effective)?.cut(&inputs);
+            let batches: Vec<Value> = batches.iter().map(|(batch, _)| batch.value().clone()).collect();
+            self.inspection.note("afterItemBatcher", &Payload::from_value(batches.into()));
         }
         Ok(Some(elements.len()))
+    }
+
+    fn batching(&self, batcher: &ItemBatcher, effective: &Payload) -> Result<Batching, Failure> {
+        let count = |name: &'static str, field: &Option<CountField>| -> Result<Option<u32>, Failure> {
+            Ok(match field {
+                None => None,
+                Some(field) if self.is_jsonata() => Some(field.resolve_query(name, &self.scope())?),
+                Some(field) => Some(field.resolve(name, effective.value(), &self.surroundings)?),
+            })
+        };
+        Ok(Batching {
+            items_max: count("MaxItemsPerBatch", &batcher.max_items_per_batch)?,
+            bytes_max: count("MaxInputBytesPerBatch", &batcher.max_input_bytes_per_batch)?,
+            common: match &batcher.batch_input {
+                None => None,
+                Some(template) if self.is_jsonata() => {
+                    Some(template.evaluate_query(&self.scope(), "ItemBatcher/BatchInput")?)
+                }
+                Some(template) => Some(template.evaluate(effective.value(), &self.surroundings)?),
+            },
+        })
     }
 
     fn select(

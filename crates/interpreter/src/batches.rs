@@ -1,0 +1,54 @@
+//! How an `ItemBatcher` cuts the items of a Map into the inputs of its child executions.
+
+use stepwell_asl::Payload;
+use stepwell_asl::value::{Object, Value};
+
+use crate::limits::PAYLOAD_BYTES_MAX;
+
+/// An `ItemBatcher`, its fields looked up.
+#[derive(Debug, Default)]
+pub struct Batching {
+    /// `MaxItemsPerBatch`; 0 is none.
+    pub items_max: Option<u32>,
+    /// `MaxInputBytesPerBatch`; 0 is none, and no batch is larger than a payload may be.
+    pub bytes_max: Option<u32>,
+    /// `BatchInput`
+    pub common: Option<Value>,
+}
+
+impl Batching {
+    /// The batches in the order of their items, each with how many it has. Only one item too large for a batch makes
+    /// one that is too large.
+    #[must_use]
+    pub fn cut(&self, items: &[Payload]) -> Vec<(Payload, usize)> {
+        let items_max = self.items_max.filter(|n| *n > 0);
+        let bytes_max = self.bytes_max.filter(|n| *n > 0);
+        let bytes_max = bytes_max.map_or(PAYLOAD_BYTES_MAX, |n| (n as usize).min(PAYLOAD_BYTES_MAX));
+        let empty_bytes = self.batch(&[]).byte_len();
+        let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, empty_bytes);
+        for (end, item) in items.iter().enumerate() {
+            // A comma stands between two items.
+            let more = item.byte_len() + 1;
+            let is_full =
+                items_max.is_some_and(|max| end - begin >= max as usize) || bytes + more > bytes_max;
+            if is_full && end > begin {
+                batches.push((self.batch(&items[begin..end]), end - begin));
+                (begin, bytes) = (end, empty_bytes);
+            }
+            bytes += more;
+        }
+        if begin < items.len() {
+            batches.push((self.batch(&items[begin..]), items.len() - begin));
+        }
+        batches
+    }
+
+    fn batch(&self, items: &[Payload]) -> Payload {
+        let mut members = Object::new();
+        if let Some(common) = &self.common {
+            members.insert("BatchInput", common.clone());
+        }
+        members.insert("Items", items.iter().map(|item| item.value().clone()).collect::<Vec<Value>>());
+        Payload::from_value(members.into())
+    }
+}
