@@ -20,6 +20,8 @@ pub struct Call {
     pub host: Option<String>,
     /// `X-Amzn-Trace-Id`, where the request had one; else `traceparent`, where the input names no `traceHeader`.
     pub trace_id: Option<String>,
+    /// Whether the client reached us by TLS; for the same URLs.
+    pub secure: bool,
 }
 
 impl Call {
@@ -27,6 +29,13 @@ impl Call {
     #[must_use]
     pub fn new(operation: impl Into<String>, input: Value) -> Self {
         Call { operation: operation.into(), input, ..Call::default() }
+    }
+
+    /// `http://host:port` or `https://host:port` by which the client reached us, where there was one.
+    #[must_use]
+    pub fn origin(&self) -> Option<String> {
+        let scheme = if self.secure { "https" } else { "http" };
+        self.host.as_ref().map(|host| format!("{scheme}://{host}"))
     }
 }
 

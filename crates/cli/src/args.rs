@@ -73,6 +73,9 @@ pub struct EndpointArgs {
     /// URL of the server [env: AWS_ENDPOINT_URL_SFN, AWS_ENDPOINT_URL] [default: http://127.0.0.1:8083]
     #[arg(long, value_name = "URL")]
     pub endpoint_url: Option<String>,
+    /// PEM file with the certificates to trust instead of the well-known ones, for an https URL [env: AWS_CA_BUNDLE]
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
 }
 
 /// `stepwell serve`.
@@ -88,6 +91,20 @@ pub struct ServeArgs {
     /// then run code here
     #[arg(long, env = "STEPWELL_ALLOW_UNAUTHENTICATED")]
     pub allow_unauthenticated: bool,
+    /// Take only requests that are signed with an access key of this file, which looks like ~/.aws/credentials; a
+    /// profile's aws_account_id is the account that its requests act for. The variables STEPWELL_ACCESS_KEY_ID and
+    /// STEPWELL_SECRET_ACCESS_KEY add one key. SIGHUP reads the file again
+    #[arg(long, value_name = "FILE", env = "STEPWELL_CREDENTIALS")]
+    pub credentials: Option<PathBuf>,
+    /// Serve HTTPS with this certificate, a PEM file with its chain. SIGHUP reads it again
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "STEPWELL_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "STEPWELL_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// What clients may take
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// What is embedded and how
     #[command(flatten)]
     pub system: SystemArgs,
@@ -117,6 +134,24 @@ pub struct ServeArgs {
 /// How long executions are kept after they have closed; `None` for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention(pub Option<Duration>);
+
+/// Limits of the port.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Connections open at once; further ones wait
+    #[arg(long, value_name = "N", default_value_t = 16_384, env = "STEPWELL_MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+    /// Requests worked on at once, long polls among them; further ones get a ThrottlingException
+    #[arg(long, value_name = "N", default_value_t = 8192, env = "STEPWELL_MAX_REQUESTS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_requests: u32,
+    /// Seconds for the headers of a request, and until an idle connection is closed
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "STEPWELL_IDLE_TIMEOUT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub idle_timeout: u32,
+    /// Seconds for the body of a request, and for a client to take something of an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "STEPWELL_BODY_TIMEOUT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub body_timeout: u32,
+}
 
 /// Settings of a system, whether served or started for one run.
 #[derive(Debug, Clone, Args)]
@@ -236,6 +271,9 @@ pub struct RunArgs {
     /// this process and ends with it
     #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
     pub endpoint_url: Option<String>,
+    /// PEM file with the certificates to trust instead of the well-known ones, for an https URL [env: AWS_CA_BUNDLE]
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
     /// Data directory of the server inside this process, kept afterwards [default: a temporary one]; the variables
     /// that name a server do not count then
     #[arg(long, value_name = "DIR")]

@@ -1,19 +1,27 @@
 //! The client of a Stepwell server: AWS's JSON protocol and the endpoints under `/_stepwell/`, as any other client
-//! would speak them.
+//! would speak them. It signs where the environment has credentials, as AWS's own tools do.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
+use stepwell_integrations::Credentials;
+use stepwell_integrations::endpoint::{Scope, Style, signature};
 
 use crate::args::{DEFAULT_ADDRESS, EndpointArgs};
 use crate::outcome::CommandError;
+use crate::system::{OWN_HEADER, OWN_SIGNING_NAME};
 
 /// Bytes of an answer; a page of history has a few million at the most.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -53,10 +61,32 @@ pub(crate) enum ClientError {
 impl From<ClientError> for CommandError {
     fn from(error: ClientError) -> Self {
         match &error {
-            ClientError::NoServer { .. } => {
-                CommandError::unusable(error.to_string()).hint("start one with 'stepwell serve'")
+            ClientError::NoServer { reason, .. } => {
+                let unusable = CommandError::unusable(error.to_string());
+                if reason.contains("CaUsedAsEndEntity") {
+                    unusable.hint("a certificate that signs itself is trusted if it is made with CA:FALSE")
+                } else if reason.contains("certificate") {
+                    unusable.hint("--ca-bundle or AWS_CA_BUNDLE names the certificates to trust")
+                } else {
+                    unusable.hint("start one with 'stepwell serve'")
+                }
             }
-            ClientError::Refused { .. } => CommandError::failed(error.to_string()),
+            ClientError::Refused { code, .. } => {
+                let failed = CommandError::failed(error.to_string());
+                match code.as_str() {
+                    "MissingAuthenticationTokenException" => failed.hint(
+                        "the server takes signed requests only: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+                         AWS_PROFILE",
+                    ),
+                    "UnrecognizedClientException" => {
+                        failed.hint("the server has other credentials than this environment or profile")
+                    }
+                    "InvalidSignatureException" => failed.hint(
+                        "the secret access key, AWS_REGION and the clock of this machine must be as the server has them",
+                    ),
+                    _ => failed,
+                }
+            }
             ClientError::Strange { .. } => CommandError::unusable(error.to_string()),
         }
     }
@@ -73,7 +103,26 @@ impl ClientError {
 #[derive(Clone)]
 pub(crate) struct Client {
     base: String,
+    /// `host:port` of the URL.
+    authority: String,
+    signer: Option<Arc<Signer>>,
     http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// What requests are signed with.
+struct Signer {
+    credentials: Credentials,
+    region: String,
+}
+
+impl Signer {
+    /// As the environment and the shared credentials file say; `None` where they have no credentials.
+    fn from_environment() -> Option<Signer> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let credentials = Credentials::from_env(variable)?;
+        let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+        Some(Signer { credentials, region: region.unwrap_or_else(|| "us-east-1".to_owned()) })
+    }
 }
 
 /// The URL that the arguments or the environment name; `None` where neither does.
@@ -88,35 +137,44 @@ pub(crate) fn explicit_endpoint(argument: Option<&str>) -> Option<String> {
 impl Client {
     /// A client of the server that the arguments, the environment or the default names. Connects to nothing yet.
     ///
-    /// Errors: the URL is none.
+    /// Errors: the URL is none, or the certificates cannot be read.
     pub(crate) fn from_args(args: &EndpointArgs) -> Result<Client, CommandError> {
         let url = explicit_endpoint(args.endpoint_url.as_deref());
-        Client::new(&url.unwrap_or_else(|| format!("http://{DEFAULT_ADDRESS}")))
+        let url = url.unwrap_or_else(|| format!("http://{DEFAULT_ADDRESS}"));
+        Client::new(&url, args.ca_bundle.as_deref())
     }
 
-    /// A client of the server at `url`.
+    /// A client of the server at `url`, which trusts the certificates of a PEM file, or of the one that `AWS_CA_BUNDLE`
+    /// names, instead of the well-known ones.
     ///
-    /// Errors: the URL is none.
-    pub(crate) fn new(url: &str) -> Result<Client, CommandError> {
+    /// Errors: the URL is none, or the certificates cannot be read.
+    pub(crate) fn new(url: &str, ca_bundle: Option<&Path>) -> Result<Client, CommandError> {
         let uri: Option<Uri> = url.parse().ok();
-        let usable = uri
-            .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")))
-            .is_some_and(|uri| uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none());
-        if !usable {
+        let authority = uri
+            .filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none())
+            .filter(|uri| uri.host().is_some_and(|host| !host.is_empty()))
+            .and_then(|uri| Some(uri.authority()?.to_string()));
+        let Some(authority) = authority else {
             return Err(CommandError::unusable(format!("'{url}' is no URL of a server"))
                 .hint(format!("it looks like http://{DEFAULT_ADDRESS}")));
-        }
+        };
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(Duration::from_secs(10)));
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
+        let builder = HttpsConnectorBuilder::new();
+        let of_environment =
+            std::env::var_os("AWS_CA_BUNDLE").filter(|file| !file.is_empty()).map(PathBuf::from);
+        let ca_bundle = ca_bundle.or(of_environment.as_deref()).filter(|_| url.starts_with("https:"));
+        let builder = match ca_bundle {
+            None => builder.with_webpki_roots(),
+            Some(file) => builder.with_tls_config(trusting(file)?),
+        };
+        let connector = builder.https_or_http().enable_http1().wrap_connector(tcp);
         Ok(Client {
             base: url.trim_end_matches('/').to_owned(),
+            authority,
+            signer: Signer::from_environment().map(Arc::new),
             http: HttpClient::builder(TokioExecutor::new()).build(connector),
         })
     }
@@ -133,8 +191,8 @@ impl Client {
             .uri(format!("{}/", self.base))
             .header("x-amz-target", format!("AWSStepFunctions.{operation}"))
             .header(header::CONTENT_TYPE, "application/x-amz-json-1.0")
-            .body(Full::new(Bytes::from(input.to_string())));
-        self.answer(request).await
+            .body(Bytes::from(input.to_string()));
+        self.answer("states", request).await
     }
 
     /// A request to one of Stepwell's own endpoints; `path` begins after `/_stepwell/`.
@@ -143,14 +201,20 @@ impl Client {
             .method(method)
             .uri(format!("{}/_stepwell/{path}", self.base))
             // Web pages cannot send this header to us without asking first, and we do not allow it.
-            .header(crate::system::OWN_HEADER, "1")
+            .header(OWN_HEADER, "1")
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body));
-        self.answer(request).await
+            .body(body);
+        self.answer(OWN_SIGNING_NAME, request).await
     }
 
-    async fn answer(&self, request: http::Result<Request<Full<Bytes>>>) -> Result<Value, ClientError> {
-        let request = request.map_err(|error| self.strange(error.to_string()))?;
+    async fn answer(
+        &self,
+        service: &str,
+        request: http::Result<Request<Bytes>>,
+    ) -> Result<Value, ClientError> {
+        let mut request = request.map_err(|error| self.strange(error.to_string()))?;
+        self.sign(service, &mut request).map_err(|error| self.strange(error))?;
+        let request = request.map(Full::new);
         let answered = tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(request)).await;
         let (status, body) = answered.unwrap_or_else(|_| Err(self.strange("it takes too long")))?;
         let parsed: Result<Value, _> =
@@ -165,6 +229,24 @@ impl Client {
             Some((code, message)) => ClientError::Refused { code, message },
             None => self.strange(format!("status {status}")),
         })
+    }
+
+    /// Signs a request for `service`, where there are credentials to sign with.
+    fn sign(&self, service: &str, request: &mut Request<Bytes>) -> Result<(), String> {
+        let Some(signer) = &self.signer else { return Ok(()) };
+        let host = HeaderValue::from_str(&self.authority).map_err(|error| error.to_string())?;
+        request.headers_mut().insert(header::HOST, host);
+        let (method, url) = (request.method().to_string(), request.uri().to_string());
+        let headers = request.headers().iter();
+        let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let scope = Scope { region: &signer.region, service, style: Style::Announced };
+        let signed = signature(&signer.credentials, scope, &method, &url, headers, request.body())?;
+        for (name, value) in signed {
+            let name = HeaderName::try_from(name).map_err(|error| error.to_string())?;
+            let value = HeaderValue::try_from(value).map_err(|error| error.to_string())?;
+            request.headers_mut().insert(name, value);
+        }
+        Ok(())
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), ClientError> {
@@ -185,6 +267,24 @@ impl Client {
     fn strange(&self, reason: impl Into<String>) -> ClientError {
         ClientError::Strange { url: self.base.clone(), reason: reason.into() }
     }
+}
+
+/// TLS that trusts the certificates of a PEM file, and no others.
+fn trusting(file: &Path) -> Result<ClientConfig, CommandError> {
+    let failed = |reason: &dyn std::fmt::Display| {
+        CommandError::unusable(format!("cannot read certificates from {}: {reason}", file.display()))
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))? {
+        let certificate = certificate.map_err(|error| failed(&error))?;
+        roots.add(certificate).map_err(|error| failed(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(failed(&"there is none in it"));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(config.map_err(|error| failed(&error))?.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Name and text of the exception in an error's body.
@@ -219,7 +319,7 @@ mod tests {
             ("http://", false),
             ("", false),
         ] {
-            assert_eq!(Client::new(url).is_ok(), taken, "{url}");
+            assert_eq!(Client::new(url, None).is_ok(), taken, "{url}");
         }
     }
 

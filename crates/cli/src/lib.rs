@@ -14,6 +14,7 @@ mod client;
 mod commands;
 mod definition;
 mod history;
+mod keys;
 mod live;
 mod outcome;
 mod table;

@@ -2,51 +2,43 @@
 //!
 //! [`System::start`] opens and connects the parts in the order in which they need each other; [`System::shutdown`]
 //! stops them in the reverse order. What the parts do is theirs.
+//!
+//! An account is a data directory with services of its own: the server's in the directory that was named, every other
+//! account that has credentials in `accounts/<id>` below it. They share the port, and nothing else.
 
+mod access;
 mod assets;
 mod deployments;
 mod lambda_api;
 mod own_api;
 mod stacks;
+mod tenant;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use stepwell_aws::{Account, Service};
-use stepwell_connections::EventConnections;
-use stepwell_engine::machines::Machines;
-use stepwell_engine::{Clock, Engine, EngineOptions, RETENTION, SystemClock};
-use stepwell_integrations::{EndpointError, Endpoints, Integrations};
-use stepwell_lambda::{Lambda, LambdaOptions};
-use stepwell_logs::{Logs, LogsService};
-use stepwell_queue::Queues;
-use stepwell_server::{App, AppBuilder, ExecutionLogs, Limits, StepFunctions, check_listen_address};
-use stepwell_store::{Store, StoreOptions};
-use stepwell_tables::Tables;
-use stepwell_telemetry::metrics::{self, Sources};
-use stepwell_telemetry::traces::{Exporter, TraceError, TraceOptions};
+use stepwell_aws::Account;
+use stepwell_engine::RETENTION;
+use stepwell_integrations::EndpointError;
+use stepwell_server::{App, Keyring, Limits, Tls, check_listen_address};
+use stepwell_telemetry::traces::{TraceError, TraceOptions};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use assets::Assets;
+use access::Access;
+pub use access::UnknownAccount;
 pub use assets::AssetsError;
-use deployments::Deployments;
 pub(crate) use deployments::Report;
-pub(crate) use own_api::OWN_HEADER;
-use own_api::OwnApi;
-use stacks::Stacks;
+pub(crate) use own_api::{OWN_HEADER, SIGNING_NAME as OWN_SIGNING_NAME};
+use tenant::{Reach, Tenant};
 
 /// What requests under way are given to end, even where tasks have used up the drain timeout.
 const REQUESTS_PATIENCE: Duration = Duration::from_secs(1);
-
-/// What traces of executions that have ended are given to reach the collector.
-const TRACES_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How a system is set up.
 #[derive(Debug, Clone)]
@@ -61,6 +53,12 @@ pub struct SystemOptions {
     pub allow_unauthenticated: bool,
     /// Whose account it plays.
     pub account: Account,
+    /// The credentials of its clients; without any, requests need no signature.
+    pub keyring: Keyring,
+    /// The port's certificate and key; without one it speaks plain HTTP.
+    pub tls: Option<Tls>,
+    /// Limits of the port.
+    pub limits: Limits,
     /// Services outside instead of the embedded ones: `dynamodb=http://127.0.0.1:8000`, `sqs=aws` …
     pub endpoints: Vec<String>,
     /// Shards that executions are spread over; `None` for one per processor.
@@ -86,6 +84,9 @@ impl SystemOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             allow_unauthenticated: false,
             account: Account::default(),
+            keyring: Keyring::default(),
+            tls: None,
+            limits: Limits::default(),
             endpoints: Vec::new(),
             shards: None,
             retention: Some(RETENTION),
@@ -163,16 +164,14 @@ pub enum SystemError {
 /// which it survives.
 pub struct System {
     address: SocketAddr,
+    tls: Option<Tls>,
+    access: Option<Access>,
     app: App,
-    engine: Engine,
-    lambda: Option<Arc<Lambda>>,
-    queues: Option<Arc<Queues>>,
-    traces: Option<Arc<Exporter>>,
-    deployments: Deployments,
+    tenants: Vec<Tenant>,
     is_draining: Arc<AtomicBool>,
     drain_timeout: Duration,
-    stop: Option<oneshot::Sender<()>>,
-    server: JoinHandle<std::io::Result<()>>,
+    stop: Option<watch::Sender<bool>>,
+    servers: Vec<JoinHandle<std::io::Result<()>>>,
 }
 
 impl std::fmt::Debug for System {
@@ -185,41 +184,60 @@ impl System {
     /// Starts a system; it answers requests when this returns. Must be called within a tokio runtime with several
     /// threads.
     pub async fn start(options: SystemOptions) -> Result<System, SystemError> {
-        check_listen_address(options.listen, false, options.allow_unauthenticated)?;
-        let address = options.listen;
-        let listener =
-            TcpListener::bind(address).await.map_err(|source| SystemError::Listen { address, source })?;
-        let address = listener.local_addr().map_err(|source| SystemError::Listen { address, source })?;
-        // Reading what the directory holds takes a while where it holds much.
+        check_listen_address(options.listen, !options.keyring.is_empty(), options.allow_unauthenticated)?;
+        if !options.listen.ip().to_canonical().is_loopback() && options.tls.is_none() {
+            tracing::warn!(
+                "without TLS everybody on the way can read requests, payloads and secrets among them"
+            );
+        }
+        let (listener, address) = bind(options.listen).await?;
+        let mut listeners = vec![(listener, options.tls.clone())];
+        let mut reach = Reach { public: address, own: address };
+        if options.tls.is_some() {
+            // Functions run on this machine and cannot know whom to trust.
+            let (listener, own) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+            listeners.push((listener, None));
+            reach.own = own;
+        }
+        let access = Access::new(&options.account, &options.keyring);
+        let (tls, drain_timeout) = (options.tls.clone(), options.drain_timeout);
+        let limits = Limits { drain_timeout, ..options.limits.clone() };
+        let is_draining: Arc<AtomicBool> = Arc::default();
+        // Reading what the directories hold takes a while where they hold much.
         let runtime = tokio::runtime::Handle::current();
-        let drain_timeout = options.drain_timeout;
-        let parts = tokio::task::spawn_blocking(move || {
-            let _in_runtime = runtime.enter();
-            Parts::open(&options, address)
+        let opened = tokio::task::spawn_blocking({
+            let (access, is_draining) = (access.clone(), is_draining.clone());
+            move || {
+                let _in_runtime = runtime.enter();
+                Tenant::open_all(&options, access.as_ref(), reach, is_draining)
+            }
         });
-        let parts = parts.await.map_err(|_| SystemError::Stopping)??;
-        parts.deployments.resume_all().await?;
-        parts.step_functions.resume_deletions();
-        let (stop, stopped) = oneshot::channel();
-        let app = parts.app.clone();
-        let limits = Limits { drain_timeout, ..Limits::default() };
-        let server = tokio::spawn(stepwell_server::serve_with(listener, parts.app, limits, async {
-            // A system that was dropped stops as well.
-            let _ = stopped.await;
-        }));
-        Ok(System {
-            address,
-            app,
-            engine: parts.engine,
-            lambda: parts.lambda,
-            queues: parts.queues,
-            traces: parts.traces,
-            deployments: parts.deployments,
-            is_draining: parts.is_draining,
-            drain_timeout,
-            stop: Some(stop),
-            server,
-        })
+        let (tenants, app) = opened.await.map_err(|_| SystemError::Stopping)??;
+        for tenant in &tenants {
+            tenant.deployments.resume_all().await?;
+            tenant.step_functions.resume_deletions();
+        }
+        let (stop, stopped) = watch::channel(false);
+        let serve = |(listener, tls)| {
+            let (app, limits, mut stopped) = (app.clone(), limits.clone(), stopped.clone());
+            tokio::spawn(stepwell_server::serve_with(listener, app, limits, tls, async move {
+                // A system that was dropped stops as well.
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            }))
+        };
+        let servers = listeners.into_iter().map(serve).collect();
+        let stop = Some(stop);
+        Ok(System { address, tls, access, app, tenants, is_draining, drain_timeout, stop, servers })
+    }
+
+    /// From now on clients sign with these credentials.
+    ///
+    /// Errors: one is of an account that this system was not started with; the credentials stay as they were.
+    pub fn replace_credentials(&self, keyring: &Keyring) -> Result<(), UnknownAccount> {
+        match &self.access {
+            Some(access) => access.replace(keyring),
+            None => Ok(()),
+        }
     }
 
     /// Where it listens, with the port that was taken for port 0.
@@ -231,17 +249,18 @@ impl System {
     /// The URL for clients on this machine.
     #[must_use]
     pub fn url(&self) -> String {
-        local_url(self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", local_host(self.address))
     }
 
     /// Whether it can still take requests; once it cannot, only a restart helps.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.engine.is_healthy()
+        self.tenants.iter().all(|tenant| tenant.engine.is_healthy())
     }
 
     /// Lets tasks under way end, then takes no more requests and answers those under way, both within the drain
-    /// timeout; then ends function processes and closes the data directory. Executions that run go on at the next
+    /// timeout; then ends function processes and closes the data directories. Executions that run go on at the next
     /// start.
     ///
     /// The port stays open while tasks are under way, because functions call it; it is not ready any more, and long
@@ -250,211 +269,46 @@ impl System {
         let deadline = tokio::time::Instant::now() + self.drain_timeout;
         self.is_draining.store(true, Ordering::Release);
         self.app.end_waits();
-        if let Some(queues) = &self.queues {
-            queues.end_waits();
+        for tenant in &self.tenants {
+            tenant.end_waits();
         }
-        // Results would be lost on a store that has failed.
-        let patience = if self.engine.has_failed() { Duration::ZERO } else { self.drain_timeout };
-        let left = self.engine.drain(patience).await;
+        let mut left = 0;
+        for tenant in &self.tenants {
+            left += tenant.drain(deadline).await;
+        }
         if left > 0 {
             tracing::warn!(tasks = left, "stopping with tasks under way; the next start calls them again");
         }
         self.close_port(deadline).await;
-        self.deployments.stop();
-        let engine = self.engine.clone();
-        let _ = tokio::task::spawn_blocking(move || engine.shutdown()).await;
-        if let Some(lambda) = &self.lambda {
-            lambda.shutdown().await;
-        }
-        if let Some(traces) = &self.traces {
-            traces.shutdown(TRACES_PATIENCE).await;
+        for tenant in &self.tenants {
+            tenant.shutdown().await;
         }
         tracing::info!("stopped");
     }
 
     async fn close_port(&mut self, deadline: tokio::time::Instant) {
         if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
+            let _ = stop.send(true);
         }
         let deadline = deadline.max(tokio::time::Instant::now() + REQUESTS_PATIENCE);
-        match tokio::time::timeout_at(deadline, &mut self.server).await {
-            Ok(Ok(Err(error))) => tracing::warn!(%error, "the port was not closed in order"),
-            Ok(_) => {}
-            Err(_) => {
-                self.server.abort();
-                tracing::warn!("stopping with requests under way");
+        for server in &mut self.servers {
+            match tokio::time::timeout_at(deadline, &mut *server).await {
+                Ok(Ok(Err(error))) => tracing::warn!(%error, "the port was not closed in order"),
+                Ok(_) => {}
+                Err(_) => {
+                    server.abort();
+                    tracing::warn!("stopping with requests under way");
+                }
             }
         }
     }
 }
 
-/// Everything that is opened, connected and not yet served.
-struct Parts {
-    app: App,
-    engine: Engine,
-    lambda: Option<Arc<Lambda>>,
-    queues: Option<Arc<Queues>>,
-    traces: Option<Arc<Exporter>>,
-    is_draining: Arc<AtomicBool>,
-    step_functions: StepFunctions,
-    deployments: Deployments,
-}
-
-impl Parts {
-    /// Opens everything. Blocks; must be called within a tokio runtime.
-    fn open(options: &SystemOptions, address: SocketAddr) -> Result<Parts, SystemError> {
-        let account = options.account.clone();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store = Store::open_with(&options.data_dir, StoreOptions { sync_delay: options.sync_delay })?;
-        let assets = Assets::open(&store, options.data_dir.join("assets"))?;
-        let outside = Endpoints::from_env(&options.endpoints, Some(address), variable)?;
-        let integrations = Arc::new(Integrations::new());
-        for client in outside.clients(&account, variable)? {
-            integrations.register(client);
-        }
-        let mut lambda = None;
-        if outside.is_embedded("lambda") {
-            let opened = open_lambda(options, &store, &assets, address)?;
-            integrations.register(opened.clone());
-            lambda = Some(opened);
-        }
-        let mut queues = None;
-        if outside.is_embedded("sqs") {
-            let clock = clock.clone();
-            let now = Arc::new(move || clock.now_ms());
-            let opened = Queues::open(store.clone(), account.clone(), now)?;
-            opened.reached_at(local_host(address));
-            integrations.register(opened.clone());
-            queues = Some(opened);
-        }
-        let connections = {
-            let clock = clock.clone();
-            let now = Arc::new(move || clock.now_ms());
-            EventConnections::open(&store, account.clone(), now, integrations.service("events"))?
-        };
-        integrations.connect(connections.clone());
-        if outside.is_embedded("dynamodb") {
-            let file = options.data_dir.join("tables").join("tables.sqlite");
-            integrations.register(Tables::open(&file, account.clone())?);
-        }
-        let machines = Arc::new(Machines::open(&store, account.clone())?);
-        {
-            let clock = clock.clone();
-            let logs = Logs::open(&store, account.clone(), Arc::new(move || clock.now_ms()))?;
-            integrations.register(Arc::new(LogsService::new(logs.clone())));
-            machines.log_to(Arc::new(ExecutionLogs::new(logs)));
-        }
-        let engine_options = EngineOptions {
-            account: account.clone(),
-            shards: options.shards.unwrap_or_else(processors),
-            clock: clock.clone(),
-            retention: options.retention,
-        };
-        let runtime = tokio::runtime::Handle::current();
-        let engine = Engine::start(store.clone(), machines, integrations.clone(), runtime, engine_options)?;
-        let traces = options.traces.map(|traces| Exporter::start(&engine, traces)).transpose()?;
-        let sources = Sources {
-            engine: Some(engine.clone()),
-            store: Some(store.clone()),
-            lambda: lambda.clone(),
-            server: None,
-            traces: traces.as_ref().map(|traces| traces.figures().clone()),
-            version: env!("CARGO_PKG_VERSION"),
-        };
-        let step_functions = StepFunctions::new(engine.clone(), clock);
-        let states: Arc<dyn Service> = Arc::new(step_functions.clone());
-        integrations.register_weak(&states);
-        let deployments = Deployments::new(
-            account.clone(),
-            services(&integrations, &states),
-            Stacks::open(&store)?,
-            assets,
-            local_host(address),
-        );
-        let is_draining: Arc<AtomicBool> = Arc::default();
-        let app = services_app(account.clone(), &integrations, connections, states)
-            .rest(Arc::new(OwnApi::new(account, deployments.clone())));
-        let app = observed(app, engine.clone(), sources, is_draining.clone()).build();
-        Ok(Parts { app, engine, lambda, queues, traces, is_draining, step_functions, deployments })
-    }
-}
-
-/// The environment, as the endpoint settings ask for it.
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn processors() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
-}
-
-fn open_lambda(
-    options: &SystemOptions,
-    store: &Store,
-    assets: &Assets,
-    address: SocketAddr,
-) -> Result<Arc<Lambda>, SystemError> {
-    let directory = options.data_dir.join("lambda");
-    let mut lambda = LambdaOptions::new(&options.cache_dir, directory.join("work"), directory.join("logs"));
-    lambda.endpoint_url = Arc::new(OnceLock::from(local_url(address)));
-    lambda.code_store = Some(Arc::new(assets.clone()));
-    Ok(Lambda::open(store.clone(), options.account.clone(), lambda)?)
-}
-
-/// The services by name, for deployments.
-fn services(integrations: &Integrations, states: &Arc<dyn Service>) -> BTreeMap<String, Arc<dyn Service>> {
-    let others = ["lambda", "dynamodb", "sqs", "sns", "events", "logs"];
-    let others = others.iter().filter_map(|name| Some(((*name).to_owned(), integrations.service(name)?)));
-    others.chain([("states".to_owned(), states.clone())]).collect()
-}
-
-/// One port for everything. A service that lies elsewhere is served as well, so that functions and clients need to know
-/// only this server.
-fn services_app(
-    account: Account,
-    integrations: &Integrations,
-    connections: Arc<EventConnections>,
-    states: Arc<dyn Service>,
-) -> AppBuilder {
-    let mut app = App::builder(account).target("AWSStepFunctions", states).target("AWSEvents", connections);
-    for (prefix, name) in [
-        ("DynamoDB_20120810", "dynamodb"),
-        ("DynamoDBStreams_20120810", "dynamodb"),
-        ("AmazonSQS", "sqs"),
-        ("Logs_20140328", "logs"),
-    ] {
-        if let Some(service) = integrations.service(name) {
-            app = app.target(prefix, service);
-        }
-    }
-    if let Some(lambda) = integrations.service("lambda") {
-        app = app.rest(Arc::new(lambda_api::LambdaApi::new(lambda)));
-    }
-    app
-}
-
-/// With what an operator asks for. A server that drains is not ready, but healthy: nobody should restart it.
-fn observed(
-    app: AppBuilder,
-    engine: Engine,
-    mut sources: Sources,
-    is_draining: Arc<AtomicBool>,
-) -> AppBuilder {
-    sources.server = Some(app.figures());
-    let alive = engine.clone();
-    let healthy = move || match alive.has_failed() {
-        false => Ok(()),
-        true => Err("the store has failed; only a restart helps".to_owned()),
-    };
-    let ready = move || {
-        if is_draining.load(Ordering::Acquire) {
-            return Err("the server is stopping".to_owned());
-        }
-        if engine.is_healthy() { Ok(()) } else { Err("the store has failed".to_owned()) }
-    };
-    app.ready(Arc::new(ready))
-        .healthy(Arc::new(healthy))
-        .metrics(metrics::CONTENT_TYPE, Arc::new(move || metrics::page(&sources)))
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SystemError> {
+    let failed = |source| SystemError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// `host:port` by which clients on this machine reach it; an address that stands for all becomes loopback.
@@ -467,10 +321,6 @@ fn local_host(address: SocketAddr) -> String {
         });
     }
     address.to_string()
-}
-
-fn local_url(address: SocketAddr) -> String {
-    format!("http://{}", local_host(address))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{PATIENCE, Server, output, python_has, root, skipped};
+use support::{PATIENCE, Server, output, python_has, root, skipped, stepwell};
 
 /// Runs a script against a server of its own; the server must be alive and well afterwards.
 fn script(name: &str) {
@@ -164,4 +164,88 @@ fn the_aws_command_line() {
     let missing = "arn:aws:states:us-east-1:000000000000:stateMachine:missing";
     let (code, _, stderr) = aws(&["stepfunctions", "describe-state-machine", "--state-machine-arn", missing]);
     assert!(code != 0 && stderr.contains("StateMachineDoesNotExist"), "{stderr}");
+}
+
+/// A server that is safe to reach from elsewhere: TLS, two keys of two accounts, exchanged while it runs.
+#[test]
+fn signed_requests_by_tls() {
+    if !python_has("boto3") {
+        return;
+    }
+    if !runs("openssl", &["version"]) {
+        return skipped("there is no openssl to make a certificate with");
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (certificate, key, keys) = (path("cert.pem"), path("key.pem"), path("credentials"));
+    let made = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost -addext \
+                subjectAltName=DNS:localhost,IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE";
+    let made: Vec<&str> = made.split(' ').chain(["-keyout", &key, "-out", &certificate]).collect();
+    assert!(runs("openssl", &made), "the certificate is not made");
+    let profile = |id: &str, account: &str| {
+        format!(
+            "[{id}]\naws_access_key_id = {id}\naws_secret_access_key = secret+of/{id}=1234567890\n{account}\n"
+        )
+    };
+    let other = profile("AKIAOTHER", "aws_account_id = 111111111111");
+    std::fs::write(&keys, profile("AKIAFIRST", "") + &other).expect("writes");
+    let arguments = ["--credentials", &keys, "--tls-cert", &certificate, "--tls-key", &key];
+    let server = Server::start_with(&directory.path().join("data"), &arguments);
+    let set = |command: &mut Command, id: &str| {
+        command.env("AWS_ENDPOINT_URL", &server.url).env("AWS_CA_BUNDLE", &certificate);
+        command
+            .env("AWS_ACCESS_KEY_ID", id)
+            .env("AWS_SECRET_ACCESS_KEY", format!("secret+of/{id}=1234567890"));
+    };
+
+    let mut script = client(&server, "python3");
+    script.arg(root().join("crates/cli/tests/python/secured.py"));
+    set(&mut script, "AKIAFIRST");
+    script.env("OTHER_KEY_ID", "AKIAOTHER").env("OTHER_SECRET", "secret+of/AKIAOTHER=1234567890");
+    let (code, stdout, stderr) = output(&mut script);
+    assert_eq!(code, 0, "{stdout}\n{stderr}");
+    print!("{stdout}");
+
+    let list = |id: &str| {
+        let mut command = stepwell(&["machines", "list", "--json"]);
+        set(&mut command, id);
+        output(&mut command)
+    };
+    let (code, stdout, stderr) = list("AKIAFIRST");
+    assert!(code == 0 && stdout.contains("stateMachine:m"), "{stdout}{stderr}");
+    let (code, _, stderr) = list("AKIASECOND");
+    assert!(
+        code == 1 && stderr.contains("UnrecognizedClientException") && stderr.contains("hint"),
+        "{stderr}"
+    );
+    if runs("aws", &["--version"]) {
+        let mut aws = client(&server, "aws");
+        aws.args([
+            "stepfunctions",
+            "list-state-machines",
+            "--query",
+            "stateMachines[].name",
+            "--output",
+            "text",
+        ]);
+        set(&mut aws, "AKIAFIRST");
+        let (code, stdout, stderr) = output(&mut aws);
+        assert_eq!((code, stdout.trim()), (0, "m"), "{stderr}");
+        aws.env("AWS_SECRET_ACCESS_KEY", "another");
+        let (code, _, stderr) = output(&mut aws);
+        assert!(code != 0 && stderr.contains("InvalidSignatureException"), "{stderr}");
+    }
+
+    std::fs::write(&keys, profile("AKIASECOND", "") + &other).expect("writes");
+    server.hang_up();
+    let deadline = Instant::now() + PATIENCE;
+    while list("AKIASECOND").0 != 0 {
+        assert!(Instant::now() < deadline, "the new key is not taken");
+    }
+    assert!(list("AKIAFIRST").2.contains("UnrecognizedClientException"));
+    // What cannot be used changes nothing.
+    std::fs::write(&keys, "[default]\naws_access_key_id = X\n").expect("writes");
+    server.hang_up();
+    assert_eq!(list("AKIASECOND").0, 0);
+    assert_eq!(server.terminate(), Some(0));
 }

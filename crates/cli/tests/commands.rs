@@ -356,3 +356,28 @@ fn bench_measures_a_server_elsewhere() {
     let (code, _, stderr) = run(&["bench", "--server-cpu", "999999"]);
     assert_eq!(code, 2, "{stderr}");
 }
+
+#[test]
+fn a_server_that_strangers_could_reach_does_not_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = file(&directory, "unused", "");
+    let serve = |arguments: &[&str]| {
+        let all = [&["serve", "--listen", "0.0.0.0:0", "--data-dir", &data], arguments].concat();
+        let (code, stdout, stderr) = run(&all);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{arguments:?}: {stderr}");
+        stderr
+    };
+    let refused = serve(&[]);
+    for part in ["refusing to listen on 0.0.0.0:0", "TLS", "--credentials", "--allow-unauthenticated"] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    // What is asked for and cannot be used is told, and no secret is.
+    let keys = file(&directory, "keys", "[a]\naws_secret_access_key = hush\n");
+    let told = serve(&["--credentials", &keys]);
+    assert!(told.contains("profile 'a' has no aws_access_key_id") && !told.contains("hush"), "{told}");
+    assert!(serve(&["--credentials", "/nowhere"]).contains("cannot read credentials from /nowhere"));
+    assert!(serve(&["--tls-cert", &keys]).contains("--tls-key"));
+    let told = serve(&["--tls-cert", &keys, "--tls-key", &keys]);
+    assert!(told.contains("cannot read a certificate") && !told.contains("hush"), "{told}");
+    assert!(serve(&["--max-requests", "0"]).contains("--max-requests"));
+}

@@ -13,8 +13,9 @@ pub trait CodeStore: Send + Sync {
     fn fetch<'a>(&'a self, bucket: &'a str, key: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, String>>;
 }
 
-/// The credentials in a function's environment. No service of Stepwell checks them.
-#[derive(Debug, Clone)]
+/// The credentials in a function's environment. The default is for servers that do not check signatures. `Debug`
+/// shows no secret.
+#[derive(Clone)]
 pub struct Credentials {
     /// `AWS_ACCESS_KEY_ID`.
     pub access_key_id: String,
@@ -22,6 +23,12 @@ pub struct Credentials {
     pub secret_access_key: String,
     /// `AWS_SESSION_TOKEN`.
     pub session_token: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+    }
 }
 
 impl Default for Credentials {

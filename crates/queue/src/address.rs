@@ -7,7 +7,7 @@ use crate::fault;
 use crate::limits::NAME_CHARS_MAX;
 
 /// Where clients reach us when a call does not say.
-const HOST_DEFAULT: &str = "127.0.0.1:8083";
+const ORIGIN_DEFAULT: &str = "http://127.0.0.1:8083";
 
 /// The suffix that FIFO queues, and only they, have.
 pub(crate) const FIFO_SUFFIX: &str = ".fifo";
@@ -32,9 +32,9 @@ pub(crate) fn check_name(name: &str, fifo: bool) -> Result<(), Fault> {
     }
 }
 
-/// The URL under which a client that reached us as `host` finds the queue `name`.
-pub(crate) fn url(host: Option<&str>, account: &Account, name: &str) -> String {
-    format!("http://{}/{}/{name}", host.unwrap_or(HOST_DEFAULT), account.id)
+/// The URL under which a client that reached us at `origin` (`http://host:port`) finds the queue `name`.
+pub(crate) fn url(origin: Option<&str>, account: &Account, name: &str) -> String {
+    format!("{}/{}/{name}", origin.unwrap_or(ORIGIN_DEFAULT), account.id)
 }
 
 /// The queue that `url` names. Scheme and host do not matter: URLs written for AWS, or for another port of ours, mean

@@ -95,14 +95,16 @@ impl Queues {
 
     async fn dispatch(&self, call: Call) -> Result<Reply, Fault> {
         let input = Input::of(&call.input)?;
-        let host = call.host.as_deref().or_else(|| self.host.get().map(String::as_str));
+        let own = || self.host.get().map(|host| format!("http://{host}"));
+        let origin = call.origin().or_else(own);
+        let origin = origin.as_deref();
         let output = match call.operation.as_str() {
-            "CreateQueue" => actions::create_queue::call(self, input, host).await,
+            "CreateQueue" => actions::create_queue::call(self, input, origin).await,
             "DeleteQueue" => actions::delete_queue::call(self, input).await,
             "PurgeQueue" => actions::purge_queue::call(self, input).await,
-            "GetQueueUrl" => actions::list_queues::get_url(self, input, host),
-            "ListQueues" => actions::list_queues::list(self, input, host),
-            "ListDeadLetterSourceQueues" => actions::list_queues::dead_letter_sources(self, input, host),
+            "GetQueueUrl" => actions::list_queues::get_url(self, input, origin),
+            "ListQueues" => actions::list_queues::list(self, input, origin),
+            "ListDeadLetterSourceQueues" => actions::list_queues::dead_letter_sources(self, input, origin),
             "GetQueueAttributes" => actions::queue_attributes::get(self, input),
             "SetQueueAttributes" => actions::queue_attributes::set(self, input).await,
             "TagQueue" => actions::queue_tags::tag(self, input).await,

@@ -2,6 +2,8 @@
 //!
 //! [`App`] takes a request's head and body and gives the response. It routes: the JSON protocols by `X-Amz-Target`,
 //! REST services by method and path, the query protocol by `Action`. It never reads a socket; [`crate::serve`] does.
+//!
+//! A request is admitted by its head before its body is read, and then answered: [`App::admit`], [`App::answer`].
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -15,19 +17,17 @@ use http::{HeaderMap, Method, Response, StatusCode, header};
 use http_body_util::Full;
 use stepwell_aws::{Account, BoxFuture, Fault, Service};
 
+use crate::auth::{Authenticator, Claim};
 use crate::browser;
 use crate::figures::ServerFigures;
 use crate::limits::BODY_BYTES_MAX;
+use crate::serve::Secure;
 use crate::stopping;
 use crate::wire::{self, json, query};
 use tokio::sync::watch;
 
 /// A response, ready to send.
 pub type Answer = Response<Full<Bytes>>;
-
-/// Decides whether a request may go on; called for every request but the health checks, before anything is read into
-/// it. The place of signature verification.
-pub type AuthCheck = Arc<dyn Fn(&Parts, &Bytes) -> Result<(), Fault> + Send + Sync>;
 
 /// Says what is wrong, if something is; for `/readyz` and `/healthz`.
 pub type HealthCheck = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -37,6 +37,9 @@ pub type MetricsPage = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// A service that is addressed by method and path: Lambda's REST API, Stepwell's own endpoints under `/_stepwell/`.
 pub trait RestService: Send + Sync {
+    /// The name that its requests must be signed for, where requests must be signed.
+    fn signing_name(&self) -> &'static str;
+
     /// Whether requests of this method and path are its own.
     fn handles(&self, method: &Method, path: &str) -> bool;
 
@@ -67,7 +70,9 @@ struct Inner {
     /// By the prefix of `X-Amz-Target`; a handful, so a list.
     targets: Vec<(&'static str, Arc<dyn Service>)>,
     rest: Vec<Arc<dyn RestService>>,
-    auth: Option<AuthCheck>,
+    auth: Option<Arc<Authenticator>>,
+    /// The apps of other accounts, by account.
+    accounts: Vec<(String, App)>,
     ready: Option<HealthCheck>,
     healthy: Option<HealthCheck>,
     metrics: Option<(&'static str, MetricsPage)>,
@@ -95,9 +100,16 @@ impl AppBuilder {
         self
     }
 
-    /// Checks every request but the health checks.
-    pub fn auth(mut self, check: AuthCheck) -> Self {
-        self.inner.auth = Some(check);
+    /// Requests must be signed, all but the health checks.
+    pub fn auth(mut self, authenticator: Arc<Authenticator>) -> Self {
+        self.inner.auth = Some(authenticator);
+        self
+    }
+
+    /// Requests that are signed for another account are answered by the app of that account, which must have the same
+    /// services.
+    pub fn account(mut self, account: impl Into<String>, app: App) -> Self {
+        self.inner.accounts.push((account.into(), app));
         self
     }
 
@@ -142,6 +154,7 @@ impl App {
                 targets: Vec::new(),
                 rest: Vec::new(),
                 auth: None,
+                accounts: Vec::new(),
                 ready: None,
                 healthy: None,
                 metrics: None,
@@ -172,14 +185,50 @@ impl App {
             .map_or(BODY_BYTES_MAX, |rest| rest.body_bytes_max(&head.method, head.uri.path()))
     }
 
-    /// The response to one request. A panic in a service becomes a 500; the others go on.
+    /// Decides by the head of a request whether it may go on: whether it comes from a web page of others, and whether
+    /// its signature can be right.
+    ///
+    /// Errors: the answer that refuses it.
+    pub fn admit(&self, head: &Parts) -> Result<Admission, Answer> {
+        if self.is_open(head) {
+            return Ok(Admission { claim: None });
+        }
+        let claim = browser::check(&head.headers).and_then(|()| {
+            let Some(auth) = &self.inner.auth else { return Ok(None) };
+            let secure = head.extensions.get::<Secure>().is_some();
+            auth.claim(head, self.signing_name(head), secure).map(Some)
+        });
+        claim.map(|claim| Admission { claim }).map_err(|fault| self.refuse(head, fault))
+    }
+
+    /// The answer to a request that goes no further, in the form that its clients read.
+    #[must_use]
+    pub fn refuse(&self, head: &Parts, fault: Fault) -> Answer {
+        if is_json_call(head) {
+            json::refuse(head, fault)
+        } else if query::is_query(head) {
+            query::refuse(&fault)
+        } else {
+            wire::rest_fault(wire::with_rest_status(fault))
+        }
+    }
+
+    /// The response to one request: [`App::admit`] and [`App::answer`].
     pub async fn respond(&self, head: Parts, body: Bytes) -> Answer {
+        match self.admit(&head) {
+            Ok(admission) => self.answer(head, body, admission).await,
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// The response to a request that was admitted. A panic in a service becomes a 500; the others go on.
+    pub async fn answer(&self, head: Parts, body: Bytes, admission: Admission) -> Answer {
         let began = Instant::now();
         let figures = &self.inner.figures;
         let _under_way = figures.requests_under_way.enter();
         let (method, path) = (head.method.clone(), head.uri.path().to_owned());
         let target = head.headers.get(wire::X_AMZ_TARGET).cloned();
-        let answer = catch_panic(self.route(head, body));
+        let answer = catch_panic(self.authenticated(head, body, admission));
         let answer = stopping::tell(self.inner.stopping.subscribe(), answer);
         let answer = answer.await.unwrap_or_else(|| {
             tracing::error!(%method, %path, "a request panicked");
@@ -193,17 +242,36 @@ impl App {
         answer
     }
 
-    async fn route(&self, head: Parts, body: Bytes) -> Answer {
+    /// Checks what only the body can tell and finds the account's app.
+    async fn authenticated(&self, head: Parts, body: Bytes, admission: Admission) -> Answer {
         if let Some(answer) = self.health_answer(&head).or_else(|| self.metrics_answer(&head)) {
             return answer;
         }
-        let auth = || self.inner.auth.as_ref().map_or(Ok(()), |check| check(&head, &body));
-        let refused = browser::check(&head.headers).and_then(|()| auth()).err();
-        if is_json_call(&head) {
-            return json::answer(&self.inner.targets, &head, body, refused).await;
+        let (Some(claim), Some(auth)) = (admission.claim, &self.inner.auth) else {
+            return self.route(head, body).await;
+        };
+        match auth.accept(claim, &body).await {
+            Ok(identity) => match self.of_account(&identity.account) {
+                Some(app) => app.route(head, body).await,
+                None => {
+                    let message = format!("There is no account {} here", identity.account);
+                    self.refuse(&head, Fault::new("AccessDeniedException", message))
+                }
+            },
+            Err(fault) => self.refuse(&head, fault),
         }
-        if let Some(fault) = refused {
-            return wire::rest_fault(fault);
+    }
+
+    fn of_account(&self, account: &str) -> Option<&App> {
+        if self.inner.account.id == account {
+            return Some(self);
+        }
+        self.inner.accounts.iter().find(|(id, _)| id == account).map(|(_, app)| app)
+    }
+
+    async fn route(&self, head: Parts, body: Bytes) -> Answer {
+        if is_json_call(&head) {
+            return json::answer(&self.inner.targets, &head, body).await;
         }
         if let Some(rest) = self.rest_service(&head) {
             return wire::rest_answer(rest.handle(head, body).await);
@@ -237,6 +305,17 @@ impl App {
         (Some(service), operation)
     }
 
+    /// What a request must be signed for; `None` where nothing here answers it.
+    fn signing_name(&self, head: &Parts) -> Option<&'static str> {
+        if is_json_call(head) {
+            return json::service(&self.inner.targets, head).map(|(_, service)| service.name());
+        }
+        match self.rest_service(head) {
+            Some(rest) => Some(rest.signing_name()),
+            None => query::is_query(head).then_some(query::SIGNING_NAME),
+        }
+    }
+
     fn rest_service(&self, head: &Parts) -> Option<&Arc<dyn RestService>> {
         self.inner.rest.iter().find(|rest| rest.handles(&head.method, head.uri.path()))
     }
@@ -250,6 +329,15 @@ impl App {
             answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
             answer
         })
+    }
+
+    /// Whether a request is answered to everybody: how the server is, and its figures. None of it tells what it runs.
+    pub(crate) fn is_open(&self, head: &Parts) -> bool {
+        match (&head.method, head.uri.path()) {
+            (&Method::GET | &Method::HEAD, "/readyz" | "/healthz") => true,
+            (&Method::GET, "/metrics") => self.inner.metrics.is_some(),
+            _ => false,
+        }
     }
 
     fn health_answer(&self, head: &Parts) -> Option<Answer> {
@@ -278,6 +366,17 @@ impl App {
 /// Whether a request is one of a JSON protocol. Its path may be anything: clients of SQS use a queue's.
 fn is_json_call(head: &Parts) -> bool {
     head.method == Method::POST && head.headers.contains_key(wire::X_AMZ_TARGET)
+}
+
+/// A request that may go on, given that its body is right.
+pub struct Admission {
+    claim: Option<Claim>,
+}
+
+impl std::fmt::Debug for Admission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admission").field("signed", &self.claim.is_some()).finish()
+    }
 }
 
 /// The future's result, or `None` where it panics.

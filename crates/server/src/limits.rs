@@ -7,11 +7,18 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections open at once; further ones wait in the system's backlog.
     pub connections_max: usize,
-    /// Time for a client to send a request's headers, counted also while a kept-alive connection is idle.
+    /// Requests that are worked on at once, long polls among them; further ones are answered with the API's
+    /// ThrottlingException.
+    pub requests_max: usize,
+    /// Time for a client to send a request's headers. It begins with the end of the request before, so that it is
+    /// also the time after which an idle connection is closed: whoever wants to hold connections can hold idle ones,
+    /// so that a shorter time for headers alone would keep nobody out. Also the time for a TLS handshake.
     pub headers_timeout: Duration,
     /// Time for a client to send a request's body.
     pub body_timeout: Duration,
-    /// Bytes of a request's headers.
+    /// Time for which a client may take nothing of an answer.
+    pub stall_timeout: Duration,
+    /// Bytes of a request's headers. There may be 100 of them, as hyper has it.
     pub headers_bytes_max: usize,
     /// Bytes of all request bodies held in memory at once; a request beyond that is answered 503.
     pub buffered_bytes_max: usize,
@@ -23,8 +30,10 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections_max: 16_384,
+            requests_max: 8192,
             headers_timeout: Duration::from_secs(60),
             body_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(60),
             headers_bytes_max: 32 * 1024,
             buffered_bytes_max: 512 * 1024 * 1024,
             drain_timeout: Duration::from_secs(10),

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "refusing to listen on {address}: it can be reached from other machines and no credentials are configured, so \
-     anybody there could run code here; listen on 127.0.0.1, configure credentials, or allow it explicitly"
+     anybody there could run code here; listen on 127.0.0.1, configure credentials (and TLS, without which payloads \
+     and secrets can be read on the way), or allow it explicitly"
 )]
 pub struct ListenRefused {
     /// The address asked for.

@@ -9,37 +9,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, StatusCode};
+use http::request::Parts;
+use http::{Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use stepwell_aws::Fault;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::app::{Answer, App};
+use crate::fault;
 use crate::limits::{DISCARD_TIMEOUT, DISCARDED_BYTES_MAX, Limits};
-use crate::wire;
+use crate::stall::Stalling;
+use crate::tls::Tls;
 
 /// Pause after a failed accept; the usual cause, too many open files, does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `app` on `listener` until `shutdown` resolves and the requests under way are answered or out of time.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    serve_with(listener, app, Limits::default(), shutdown).await
+    serve_with(listener, app, Limits::default(), None, shutdown).await
 }
 
-/// [`serve`] with limits of the caller's choice.
+/// In the extensions of a request's head: it came by TLS.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Secure;
+
+/// [`serve`] with limits of the caller's choice, and by TLS where it is given.
 pub async fn serve_with(
     listener: TcpListener,
     app: App,
     limits: Limits,
+    tls: Option<Tls>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let drain_timeout = limits.drain_timeout;
     let connections = Arc::new(Semaphore::new(limits.connections_max));
-    let port = Arc::new(Port { app, buffered: Arc::new(Semaphore::new(budget(&limits))), limits });
+    let port = Arc::new(Port {
+        app,
+        tls,
+        requests: Semaphore::new(limits.requests_max),
+        buffered: Arc::new(Semaphore::new(budget(&limits))),
+        limits,
+    });
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -72,7 +87,10 @@ pub async fn serve_with(
 
 struct Port {
     app: App,
+    tls: Option<Tls>,
     limits: Limits,
+    /// One permit per request that is worked on.
+    requests: Semaphore,
     /// One permit per [`PERMIT_BYTES`] of request bodies in memory.
     buffered: Arc<Semaphore>,
 }
@@ -102,6 +120,26 @@ async fn connection(
     let _open = port.app.figures().connections.enter();
     // Answers are one write; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
+    let stream = Stalling::new(stream, port.limits.stall_timeout);
+    let Some(tls) = &port.tls else { return exchange(port.clone(), stream, stopped).await };
+    let handshake = tokio::time::timeout(port.limits.headers_timeout, tls.acceptor().accept(stream));
+    let outcome = tokio::select! {
+        outcome = handshake => outcome,
+        () = async { let _ = stopped.wait_for(|stopped| *stopped).await; } => return,
+    };
+    match outcome {
+        Ok(Ok(stream)) => exchange(port.clone(), stream, stopped).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+/// Requests and answers until either side has enough.
+async fn exchange(
+    port: Arc<Port>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    mut stopped: watch::Receiver<bool>,
+) {
     let service = hyper::service::service_fn({
         let port = port.clone();
         move |request| {
@@ -131,17 +169,30 @@ async fn connection(
 
 impl Port {
     async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let (head, mut body) = request.into_parts();
+        let (mut head, mut body) = request.into_parts();
+        if self.tls.is_some() {
+            head.extensions.insert(Secure);
+        }
+        let admission = match self.app.admit(&head) {
+            Ok(admission) => admission,
+            Err(refusal) => return refused(&head, body, refusal).await,
+        };
+        let turn = self.requests.try_acquire();
+        // Whoever asks how the server is must not be told that it is busy.
+        if turn.is_err() && !self.app.is_open(&head) {
+            let refusal = self.app.refuse(&head, fault::throttled());
+            return refused(&head, body, refusal).await;
+        }
         let bytes_max = self.app.body_bytes_max(&head);
         let read = tokio::time::timeout(self.limits.body_timeout, self.read(&mut body, bytes_max)).await;
         match read {
-            Ok(Ok((bytes, _held))) => self.app.respond(head, bytes).await,
+            Ok(Ok((bytes, _held))) => self.app.answer(head, bytes, admission).await,
             Ok(Err(refusal)) => {
                 self.app.figures().refused_for_memory.add(u64::from(matches!(refusal, Refusal::Busy)));
-                let _ = tokio::time::timeout(DISCARD_TIMEOUT, discard(body)).await;
-                wire::rest_fault(refusal.fault())
+                let answer = self.app.refuse(&head, refusal.fault());
+                refused(&head, body, answer).await
             }
-            Err(_) => wire::rest_fault(Refusal::Slow.fault()),
+            Err(_) => self.app.refuse(&head, Refusal::Slow.fault()),
         }
     }
 
@@ -230,6 +281,15 @@ impl Refusal {
         };
         Fault::new(code, message).with_status(status.as_u16())
     }
+}
+
+/// The answer that refuses a request, once its body, which nobody wants, is out of the way.
+async fn refused(head: &Parts, body: Incoming, answer: Answer) -> Answer {
+    // Who waits to be told to go on, sends nothing when it is told something else.
+    if !head.headers.contains_key(header::EXPECT) {
+        let _ = tokio::time::timeout(DISCARD_TIMEOUT, discard(body)).await;
+    }
+    answer
 }
 
 async fn discard(mut body: Incoming) {

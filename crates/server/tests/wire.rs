@@ -1,5 +1,7 @@
 //! The wire protocols, bytes in and bytes out, with a service that only echoes.
 
+#[path = "wire/signatures.rs"]
+mod signatures;
 mod support;
 
 use std::sync::Arc;
@@ -54,6 +56,10 @@ impl Service for Echo {
 struct Rest;
 
 impl RestService for Rest {
+    fn signing_name(&self) -> &'static str {
+        "lambda"
+    }
+
     fn handles(&self, method: &Method, path: &str) -> bool {
         *method != Method::DELETE && path.starts_with("/2015-03-31/functions")
     }
@@ -196,26 +202,6 @@ async fn rest_query_and_health_have_their_paths() {
 }
 
 #[tokio::test]
-async fn an_auth_check_sees_everything_but_health() {
-    let app = app().auth(Arc::new(|head, _| match head.headers.get("authorization") {
-        Some(_) => Ok(()),
-        None => Err(Fault::new("MissingAuthenticationTokenException", "Missing Authentication Token")
-            .with_status(403)),
-    }));
-    let server = Server::start(app.build(), Limits::default()).await;
-    assert_eq!(server.get("/readyz").await.status, 200);
-    let answer = server.call("Echo_1.Do", "{}").await;
-    assert_eq!((answer.status, answer.header("content-type")), (403, "application/x-amz-json-1.0"));
-    assert_eq!(answer.json()["__type"], "MissingAuthenticationTokenException");
-    assert_eq!(server.call("Nobody.Do", "{}").await.status, 403);
-    assert_eq!(server.get("/2015-03-31/functions").await.status, 403);
-    assert_eq!(server.get("/?Action=GetCallerIdentity").await.status, 403);
-    let request = "POST / HTTP/1.1\r\nauthorization: x\r\nhost: h\r\nx-amz-target: Echo_1.Do\r\n\r\n";
-    assert_eq!(server.connect().await.exchange(request.as_bytes()).await.status, 200);
-    server.stop().await;
-}
-
-#[tokio::test]
 async fn bodies_are_bounded_in_size_time_and_sum() {
     let limits = Limits {
         body_timeout: Duration::from_millis(200),
@@ -249,6 +235,45 @@ async fn bodies_are_bounded_in_size_time_and_sum() {
     assert!(client.response().await.is_none_or(|r| r.status == 431));
 
     assert_eq!(server.call("Echo_1.Do", "{}").await.status, 200);
+    server.stop().await;
+}
+
+/// One request too many gets the API's throttling answer, whichever protocol it speaks; who asks for health does not.
+#[tokio::test]
+async fn requests_beyond_the_cap_are_throttled() {
+    let server = Server::start(app().build(), Limits { requests_max: 1, ..Limits::default() }).await;
+    let mut busy = server.connect().await;
+    busy.send(&json_request("Echo_1.Never", "{}")).await;
+    let mut client = server.connect().await;
+    let throttled = loop {
+        let answer = client.call("Echo_1.Do", "{}").await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!(throttled.status, 400);
+    assert_eq!(throttled.text(), r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#);
+    let answer = server.get("/2015-03-31/functions").await;
+    assert_eq!((answer.status, answer.header("x-amzn-errortype")), (429, "ThrottlingException"));
+    let answer = server.get("/?Action=GetCallerIdentity").await;
+    assert!(answer.text().contains("<Code>Throttling</Code>"), "{}", answer.text());
+    assert_eq!(server.get("/healthz").await.status, 200);
+    drop(busy);
+    while client.call("Echo_1.Do", "{}").await.status != 200 {}
+    server.stop().await;
+}
+
+/// A client that asks and reads nothing loses its connection, and with it its place.
+#[tokio::test]
+async fn clients_that_read_nothing_are_given_up() {
+    let limits =
+        Limits { stall_timeout: Duration::from_millis(200), connections_max: 1, ..Limits::default() };
+    let server = Server::start(app().build(), limits).await;
+    let mut deaf = server.connect().await;
+    let body = format!("\"{}\"", "x".repeat(10 * 1024 * 1024));
+    deaf.send(&json_request("Echo_1.Do", &format!("{{\"a\":{body}}}"))).await;
+    assert_eq!(server.call("Echo_1.Do", "{}").await.status, 200);
+    drop(deaf);
     server.stop().await;
 }
 

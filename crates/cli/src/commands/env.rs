@@ -4,24 +4,24 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::args::{DEFAULT_ADDRESS, EnvArgs};
-use crate::client::{Client, explicit_endpoint};
+use crate::client::{Client, ClientError, explicit_endpoint};
 use crate::outcome::{CommandResult, Outcome};
 use crate::terminal::Terminal;
 
 pub(super) async fn run(args: EnvArgs, terminal: &Terminal) -> CommandResult {
     let url = explicit_endpoint(args.endpoint.endpoint_url.as_deref());
     let url = url.unwrap_or_else(|| format!("http://{DEFAULT_ADDRESS}"));
-    let client = Client::new(&url)?;
+    let client = Client::new(&url, args.endpoint.ca_bundle.as_deref())?;
     // Printed also where no server answers yet; only its region is then a guess.
-    let region = match client.own(Method::GET, "info", bytes::Bytes::new()).await {
-        Ok(info) => info["region"].as_str().unwrap_or("us-east-1").to_owned(),
+    let (region, any_credentials) = match client.own(Method::GET, "info", bytes::Bytes::new()).await {
+        Ok(info) => (info["region"].as_str().unwrap_or("us-east-1").to_owned(), true),
         Err(error) => {
             terminal.note(&format!("# {error}"));
-            "us-east-1".to_owned()
+            ("us-east-1".to_owned(), !matches!(error, ClientError::Refused { .. }))
         }
     };
-    let exports =
-        exports(client.url(), &region, |name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
+    let exports = exports(client.url(), &region, any_credentials, is_set);
     if args.output.json {
         let object: Map<String, Value> =
             exports.into_iter().map(|(name, v)| (name.to_owned(), json!(v))).collect();
@@ -34,15 +34,20 @@ pub(super) async fn run(args: EnvArgs, terminal: &Terminal) -> CommandResult {
     Ok(Outcome::Success)
 }
 
-/// Names and values; credentials and region only where none are set.
-fn exports(url: &str, region: &str, is_set: impl Fn(&str) -> bool) -> Vec<(&'static str, String)> {
+/// Names and values; credentials and region only where none are set, and credentials only where the server takes any.
+fn exports(
+    url: &str,
+    region: &str,
+    any_credentials: bool,
+    is_set: impl Fn(&str) -> bool,
+) -> Vec<(&'static str, String)> {
     let mut exports = vec![("AWS_ENDPOINT_URL", url.to_owned())];
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
         if !is_set(name) {
             exports.push((name, region.to_owned()));
         }
     }
-    if !is_set("AWS_ACCESS_KEY_ID") && !is_set("AWS_PROFILE") {
+    if any_credentials && !is_set("AWS_ACCESS_KEY_ID") && !is_set("AWS_PROFILE") {
         // The server does not check them, but the SDKs want some.
         exports.push(("AWS_ACCESS_KEY_ID", "stepwell".to_owned()));
         exports.push(("AWS_SECRET_ACCESS_KEY", "stepwell".to_owned()));
@@ -70,7 +75,7 @@ mod tests {
     #[test]
     fn what_is_set_stays() {
         let names = |set: &[&str]| -> Vec<&str> {
-            exports("http://x:1", "us-east-1", |name| set.contains(&name))
+            exports("http://x:1", "us-east-1", true, |name| set.contains(&name))
                 .into_iter()
                 .map(|(n, _)| n)
                 .collect()
@@ -78,6 +83,8 @@ mod tests {
         assert!(names(&[]).contains(&"AWS_SECRET_ACCESS_KEY"));
         assert!(!names(&["AWS_PROFILE"]).contains(&"AWS_ACCESS_KEY_ID"));
         assert!(!names(&["AWS_REGION"]).contains(&"AWS_REGION"));
+        let picky = exports("http://x:1", "us-east-1", false, |_| false);
+        assert!(!picky.iter().any(|(name, _)| *name == "AWS_ACCESS_KEY_ID"));
     }
 
     #[test]

@@ -67,7 +67,11 @@ impl Host {
         let named =
             if args.data_dir.is_some() { None } else { explicit_endpoint(args.endpoint_url.as_deref()) };
         if let Some(url) = named {
-            return Ok(Host { client: Client::new(&url)?, system: None, _scratch: None });
+            return Ok(Host {
+                client: Client::new(&url, args.ca_bundle.as_deref())?,
+                system: None,
+                _scratch: None,
+            });
         }
         let (data_dir, scratch) = match &args.data_dir {
             Some(data_dir) => (data_dir.clone(), None),
@@ -83,7 +87,7 @@ impl Host {
         // What runs when the command ends was not waited for, or was interrupted.
         options.drain_timeout = std::time::Duration::ZERO;
         let system = System::start(options).await?;
-        let client = Client::new(&system.url())?;
+        let client = Client::new(&system.url(), None)?;
         Ok(Host { client, system: Some(system), _scratch: scratch })
     }
 

@@ -1,9 +1,11 @@
 //! `stepwell serve`: the system until a signal ends it.
 
+use stepwell_server::{Keyring, Limits, Tls};
 use stepwell_telemetry::traces::{TraceOptions, Traced};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{LogFormat, ServeArgs, SystemArgs, Traces};
+use crate::args::{LimitArgs, LogFormat, ServeArgs, SystemArgs, Traces};
+use crate::keys::{KeySource, KeysError};
 use crate::outcome::{CommandError, CommandResult, Outcome};
 use crate::system::{System, SystemError, SystemOptions, default_cache_dir};
 use crate::terminal::{LogWriter, Terminal};
@@ -22,12 +24,24 @@ pub(super) async fn run(args: ServeArgs, terminal: &Terminal) -> CommandResult {
     options.sync_delay = args.sync_delay.unwrap_or_default();
     options.drain_timeout = std::time::Duration::from_secs(args.drain_timeout.into());
     options.traces = traces(args.traces)?;
+    options.limits = limits(&args.limits);
+    let keys = KeySource { file: args.credentials.clone(), account: args.system.account.clone() };
+    options.keyring = read_keys(&keys)?;
+    options.tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Some(Tls::load(certificate, key).map_err(|error| CommandError::unusable(error.to_string()))?)
+        }
+        _ => None,
+    };
+    let reload = Reload { keys: args.credentials.is_some().then_some(keys), tls: options.tls.clone() };
+    allow_many_files();
     let system = System::start(options).await?;
     terminal.data(&format!("Stepwell is ready on {} (data in {})", system.url(), args.data_dir.display()))?;
     terminal.data(&format!("export AWS_ENDPOINT_URL={}", system.url()))?;
     let healthy = tokio::select! {
         () = signals.next() => true,
         () = broken(&system) => false,
+        error = reload.whenever_asked(&system) => return Err(error),
     };
     tracing::info!("stopping; a second signal ends it at once");
     let stopping = system.shutdown();
@@ -65,6 +79,75 @@ async fn broken(system: &System) {
     }
 }
 
+/// All credentials of clients.
+fn read_keys(keys: &KeySource) -> Result<Keyring, CommandError> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    keys.read(variable).map_err(|error: KeysError| CommandError::unusable(error.to_string()))
+}
+
+fn limits(args: &LimitArgs) -> Limits {
+    let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    let seconds = |number: u32| std::time::Duration::from_secs(u64::from(number));
+    Limits {
+        connections_max: count(args.max_connections),
+        requests_max: count(args.max_requests),
+        headers_timeout: seconds(args.idle_timeout),
+        body_timeout: seconds(args.body_timeout),
+        stall_timeout: seconds(args.body_timeout),
+        ..Limits::default()
+    }
+}
+
+/// Every connection is an open file, and systems begin with a low limit that a process may raise itself.
+fn allow_many_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+/// What SIGHUP reads again.
+struct Reload {
+    keys: Option<KeySource>,
+    tls: Option<Tls>,
+}
+
+impl Reload {
+    /// Reads again at every SIGHUP. What cannot be used is told and changes nothing. Where there is nothing to read,
+    /// the signal ends the process, as it does by default: then a terminal that is closed takes its server with it.
+    async fn whenever_asked(&self, system: &System) -> CommandError {
+        if self.keys.is_none() && self.tls.is_none() {
+            return std::future::pending().await;
+        }
+        let mut asked = match signal(SignalKind::hangup()) {
+            Ok(asked) => asked,
+            Err(error) => return CommandError::unusable(format!("signals cannot be received: {error}")),
+        };
+        while asked.recv().await.is_some() {
+            match self.now(system) {
+                Ok(()) => tracing::info!("credentials and certificate were read again"),
+                Err(error) => tracing::error!("nothing was changed: {error}"),
+            }
+        }
+        std::future::pending().await
+    }
+
+    fn now(&self, system: &System) -> Result<(), CommandError> {
+        if let Some(keys) = &self.keys {
+            let keyring = read_keys(keys)?;
+            system
+                .replace_credentials(&keyring)
+                .map_err(|error| CommandError::unusable(error.to_string()))?;
+        }
+        match &self.tls {
+            Some(tls) => tls.reload().map_err(|error| CommandError::unusable(error.to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
 /// SIGTERM and SIGINT.
 pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
@@ -95,7 +178,9 @@ impl From<SystemError> for CommandError {
             SystemError::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
                 Some("is Stepwell running there already? --listen takes another port, 0 a free one")
             }
-            SystemError::ListenRefused(_) => Some("--allow-unauthenticated takes the risk"),
+            SystemError::ListenRefused(_) => {
+                Some("--credentials names a file with access keys; --allow-unauthenticated takes the risk")
+            }
             SystemError::Store(stepwell_store::OpenError::Locked { .. }) => {
                 Some("--data-dir takes another directory")
             }

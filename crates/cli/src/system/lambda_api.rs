@@ -25,6 +25,10 @@ impl LambdaApi {
 }
 
 impl RestService for LambdaApi {
+    fn signing_name(&self) -> &'static str {
+        "lambda"
+    }
+
     fn handles(&self, method: &Method, path: &str) -> bool {
         // A path of Lambda's that means nothing is Lambda's to refuse.
         rest::route(method.as_str(), path).is_some() || path.starts_with("/2015-03-31/functions")

@@ -25,6 +25,9 @@ const PREFIX: &str = "/_stepwell/";
 /// asking first, and the question is not answered, so pages cannot deploy anything.
 pub(crate) const OWN_HEADER: &str = "x-stepwell";
 
+/// What requests to these endpoints are signed for.
+pub(crate) const SIGNING_NAME: &str = "stepwell";
+
 /// Bytes of an asset; a Lambda package has at most 250 MiB.
 const ASSET_BYTES_MAX: usize = 260 * 1024 * 1024;
 
@@ -191,6 +194,10 @@ fn shown(record: &StackRecord) -> Value {
 }
 
 impl RestService for OwnApi {
+    fn signing_name(&self) -> &'static str {
+        SIGNING_NAME
+    }
+
     fn handles(&self, _method: &Method, path: &str) -> bool {
         path.starts_with(PREFIX)
     }

@@ -96,8 +96,8 @@ impl Server {
             }
         });
         let ready = lines.recv_timeout(PATIENCE).expect("the server says that it is ready");
-        let url = ready.split_whitespace().find(|word| word.starts_with("http://")).expect(&ready).to_owned();
-        let host = url.trim_start_matches("http://").to_owned();
+        let url = ready.split_whitespace().find(|word| word.contains("://")).expect(&ready).to_owned();
+        let host = url.split_once("://").map_or("", |(_, host)| host).to_owned();
         Server { child, url, host }
     }
 
@@ -114,9 +114,18 @@ impl Server {
 
     /// SIGTERM.
     pub(crate) fn signal(&self) {
+        self.send(rustix::process::Signal::TERM);
+    }
+
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.send(rustix::process::Signal::HUP);
+    }
+
+    fn send(&self, signal: rustix::process::Signal) {
         let pid =
             i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a pid");
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("is signalled");
+        rustix::process::kill_process(pid, signal).expect("is signalled");
     }
 
     /// SIGTERM; the exit code.

@@ -1,19 +1,15 @@
 //! [`HttpService`]: a [`Service`] that forwards each call, signed, to an endpoint elsewhere.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign,
-};
-use aws_sigv4::sign::v4;
 use http::{Request, Uri};
 use http_body_util::Full;
 use stepwell_aws::{Account, BoxFuture, Call, Fault, Reply, Service};
 use stepwell_models::{EncodeError, Outgoing, Service as Model};
 
 use super::http_client::{HttpClient, client_failure};
+use super::signing::{Scope, Style, signature};
 use super::{Credentials, Endpoint, EndpointError, unknown_service};
 use crate::catalog;
 
@@ -134,35 +130,10 @@ impl HttpService {
         let credentials = self.credentials.as_ref().ok_or_else(|| {
             client_failure("Unable to load AWS credentials from the environment or a profile")
         })?;
-        let identity = aws_credential_types::Credentials::new(
-            &credentials.access_key_id,
-            &credentials.secret_access_key,
-            credentials.session_token.clone(),
-            None,
-            "stepwell",
-        )
-        .into();
-        let mut settings = SigningSettings::default();
-        if self.name == "s3" {
-            // Keys of objects are not paths: they are encoded once and never normalized.
-            settings.percent_encoding_mode = PercentEncodingMode::Single;
-            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        }
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(self.model.signing_name())
-            .time(SystemTime::now())
-            .settings(settings)
-            .build()
-            .map_err(|e| self.cannot(&e))?
-            .into();
+        let style = if self.name == "s3" { Style::Object } else { Style::Plain };
+        let scope = Scope { region: &self.region, service: self.model.signing_name(), style };
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))
-            .map_err(|e| self.cannot(&e))?;
-        let (instructions, _) = sign(signable, &parameters).map_err(|e| self.cannot(&e))?.into_parts();
-        Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+        signature(credentials, scope, method, url, headers, body).map_err(|error| self.cannot(&error))
     }
 }
 

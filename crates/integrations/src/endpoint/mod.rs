@@ -7,6 +7,7 @@
 mod credentials;
 pub(crate) mod http_client;
 mod http_service;
+mod signing;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +21,7 @@ use crate::catalog;
 pub use credentials::Credentials;
 use http_client::HttpClient;
 pub use http_service::HttpService;
+pub use signing::{Scope, Style, signature};
 
 /// Where a service is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -123,6 +123,7 @@ pub fn call(route: &Route, query: &str, headers: &HeaderMap, body: Bytes) -> Res
         operation: binding.operation.to_owned(),
         input: Value::Object(input),
         body: if binding.raw_body { body } else { Bytes::new() },
+        secure: false,
         host: headers.get(http::header::HOST).and_then(|h| h.to_str().ok()).map(str::to_owned),
         ..Call::default()
     })

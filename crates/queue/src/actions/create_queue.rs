@@ -16,7 +16,7 @@ use crate::settings::Settings;
 
 /// Creates the queue. Creating one that exists is a success if the attributes given are those it has. There is no
 /// wait of 60 seconds after a deletion of the same name.
-pub(crate) async fn call(queues: &Queues, input: Input<'_>, host: Option<&str>) -> Result<Value, Fault> {
+pub(crate) async fn call(queues: &Queues, input: Input<'_>, origin: Option<&str>) -> Result<Value, Fault> {
     let name = input.required_text("QueueName")?;
     let attributes = input.text_map("Attributes")?;
     let tags = input.text_map("tags")?;
@@ -60,7 +60,7 @@ pub(crate) async fn call(queues: &Queues, input: Input<'_>, host: Option<&str>) 
         }
     };
     commitment.durable().await?;
-    Ok(json!({"QueueUrl": address::url(host, &queues.account, name)}))
+    Ok(json!({"QueueUrl": address::url(origin, &queues.account, name)}))
 }
 
 pub(super) fn too_many_tags() -> Fault {

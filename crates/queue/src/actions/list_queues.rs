@@ -12,28 +12,28 @@ use crate::limits::LIST_PAGE;
 use crate::queue::Queue;
 use crate::service::Queues;
 
-pub(crate) fn get_url(queues: &Queues, input: Input<'_>, host: Option<&str>) -> Result<Value, Fault> {
+pub(crate) fn get_url(queues: &Queues, input: Input<'_>, origin: Option<&str>) -> Result<Value, Fault> {
     let name = input.required_text("QueueName")?;
     let owner = input.text("QueueOwnerAWSAccountId")?;
     if owner.is_some_and(|owner| owner != queues.account.id) {
         return Err(fault::queue_does_not_exist());
     }
     let queue = queues.find(name)?;
-    Ok(json!({"QueueUrl": address::url(host, &queues.account, &queue.name)}))
+    Ok(json!({"QueueUrl": address::url(origin, &queues.account, &queue.name)}))
 }
 
-pub(crate) fn list(queues: &Queues, input: Input<'_>, host: Option<&str>) -> Result<Value, Fault> {
+pub(crate) fn list(queues: &Queues, input: Input<'_>, origin: Option<&str>) -> Result<Value, Fault> {
     let prefix = input.text("QueueNamePrefix")?.unwrap_or_default();
-    page(queues, input, host, "QueueUrls", |queue| queue.name.starts_with(prefix))
+    page(queues, input, origin, "QueueUrls", |queue| queue.name.starts_with(prefix))
 }
 
 pub(crate) fn dead_letter_sources(
     queues: &Queues,
     input: Input<'_>,
-    host: Option<&str>,
+    origin: Option<&str>,
 ) -> Result<Value, Fault> {
     let target = queues.addressed(input)?;
-    page(queues, input, host, "queueUrls", |queue| {
+    page(queues, input, origin, "queueUrls", |queue| {
         queue.record().settings.redrive.as_ref().is_some_and(|redrive| redrive.target == target.arn)
     })
 }
@@ -43,7 +43,7 @@ pub(crate) fn dead_letter_sources(
 fn page(
     queues: &Queues,
     input: Input<'_>,
-    host: Option<&str>,
+    origin: Option<&str>,
     member: &str,
     wanted: impl Fn(&Queue) -> bool,
 ) -> Result<Value, Fault> {
@@ -71,7 +71,8 @@ fn page(
         output.insert("NextToken".into(), URL_SAFE_NO_PAD.encode(last).into());
     }
     if !names.is_empty() {
-        let urls: Vec<String> = names.iter().map(|name| address::url(host, &queues.account, name)).collect();
+        let urls: Vec<String> =
+            names.iter().map(|name| address::url(origin, &queues.account, name)).collect();
         output.insert(member.into(), urls.into());
     }
     Ok(Value::Object(output))

@@ -10,50 +10,72 @@ use stepwell_aws::{Call, Fault, Reply, Service};
 
 use super::{add_headers, fault_response, json_bytes, response, set_request_id};
 use crate::app::Answer;
+use crate::serve::Secure;
 use crate::{crc32, fault};
 
 const JSON_1_0: &str = "application/x-amz-json-1.0";
 const JSON_1_1: &str = "application/x-amz-json-1.1";
+/// The only service whose clients verify a checksum of the answer.
+const CHECKSUMMED: &str = "DynamoDB";
 const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Answers a request that has an `X-Amz-Target`; `refused` is what the authentication says against it.
+/// The service that a request's `X-Amz-Target` names, with the prefix by which it does.
+pub(crate) fn service<'a>(
+    targets: &'a [(&'static str, Arc<dyn Service>)],
+    head: &Parts,
+) -> Option<&'a (&'static str, Arc<dyn Service>)> {
+    let (prefix, _) = split(target(head));
+    targets.iter().find(|(p, _)| *p == prefix)
+}
+
+/// The answer to a request that goes no further.
+pub(crate) fn refuse(head: &Parts, fault: Fault) -> Answer {
+    let mut answer = fault_answer(fault, content_type(head));
+    if target(head).starts_with(CHECKSUMMED) {
+        add_checksum(&mut answer);
+    }
+    answer
+}
+
+fn target(head: &Parts) -> &str {
+    head.headers.get(super::X_AMZ_TARGET).and_then(|t| t.to_str().ok()).unwrap_or_default()
+}
+
+fn split(target: &str) -> (&str, &str) {
+    target.rsplit_once('.').unwrap_or((target, ""))
+}
+
+/// Answers a request that has an `X-Amz-Target`.
 pub(crate) async fn answer(
     targets: &[(&'static str, Arc<dyn Service>)],
     head: &Parts,
     body: Bytes,
-    refused: Option<Fault>,
 ) -> Answer {
     let content_type = content_type(head);
-    let target = head.headers.get(super::X_AMZ_TARGET).and_then(|t| t.to_str().ok()).unwrap_or_default();
-    let (prefix, operation) = target.rsplit_once('.').unwrap_or((target, ""));
-    let Some((prefix, service)) = targets.iter().find(|(p, _)| *p == prefix) else {
-        return match refused {
-            Some(fault) => fault_answer(fault, content_type),
-            None => unknown_target(head, target),
-        };
+    let target = target(head);
+    let Some((prefix, service)) = service(targets, head) else {
+        return unknown_target(head, target);
     };
-    let outcome = match refused {
-        Some(fault) => Err(fault),
-        None => match read_input(&body) {
-            Ok(input) => {
-                drop(body);
-                let host = host(head);
-                // Who names a trace in the input means it; OpenTelemetry's header is put there by libraries.
-                let named = || input.get("traceHeader").is_none().then(|| header_text(head, TRACEPARENT))?;
-                let trace_id = header_text(head, TRACE_ID).or_else(named);
-                service.call(Call { host, trace_id, ..Call::new(operation, input) }).await
-            }
-            Err(fault) => Err(fault),
-        },
+    let outcome = match read_input(&body) {
+        Ok(input) => {
+            drop(body);
+            let host = host(head);
+            let secure = head.extensions.get::<Secure>().is_some();
+            // Who names a trace in the input means it; OpenTelemetry's header is put there by libraries.
+            let named = || input.get("traceHeader").is_none().then(|| header_text(head, TRACEPARENT))?;
+            let trace_id = header_text(head, TRACE_ID).or_else(named);
+            let call = Call { host, secure, trace_id, ..Call::new(split(target).1, input) };
+            service.call(call).await
+        }
+        Err(fault) => Err(fault),
     };
     let mut answer = match outcome {
         Ok(reply) => reply_answer(reply, content_type),
         Err(fault) => fault_answer(fault, content_type),
     };
-    // The only service whose clients verify a checksum of the answer.
-    if prefix.starts_with("DynamoDB") {
+    if prefix.starts_with(CHECKSUMMED) {
         add_checksum(&mut answer);
     }
     answer

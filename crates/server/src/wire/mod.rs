@@ -38,6 +38,19 @@ pub(crate) fn rest_fault(fault: Fault) -> Answer {
     answer
 }
 
+/// The same with the status that REST services give where the JSON protocols have 400 for all of a client's faults.
+pub(crate) fn with_rest_status(fault: Fault) -> Fault {
+    match fault.code.as_str() {
+        "MissingAuthenticationTokenException"
+        | "IncompleteSignatureException"
+        | "InvalidSignatureException"
+        | "UnrecognizedClientException"
+        | "AccessDeniedException" => fault.with_status(403),
+        "ThrottlingException" => fault.with_status(429),
+        _ => fault,
+    }
+}
+
 /// Status and JSON body of a fault: `{"__type", "message", …members}`.
 fn fault_response(fault: &Fault, content_type: &'static str) -> Answer {
     let code = match fault.namespace {

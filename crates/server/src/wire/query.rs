@@ -3,18 +3,55 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::Method;
 use http::request::Parts;
-use stepwell_aws::Account;
+use http::{Method, header};
+use stepwell_aws::{Account, Fault};
 
 use super::{response, set_request_id};
 use crate::app::Answer;
 
+/// What requests are signed for.
+pub(crate) const SIGNING_NAME: &str = "sts";
+
 const XML: &str = "text/xml";
+const FORM: &[u8] = b"application/x-www-form-urlencoded";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+/// Whether a request speaks this protocol, as far as its head tells.
+pub(crate) fn is_query(head: &Parts) -> bool {
+    let form = head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(FORM));
+    let action = |query: &str| query.split('&').any(|pair| pair.starts_with("Action="));
+    head.uri.path() == "/"
+        && match head.method {
+            Method::POST => form,
+            Method::GET => head.uri.query().is_some_and(action),
+            _ => false,
+        }
+}
+
+/// The answer to a request that goes no further. The codes of this protocol are older than those of the others.
+pub(crate) fn refuse(fault: &Fault) -> Answer {
+    let (code, status) = match fault.code.as_str() {
+        "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", 403),
+        "IncompleteSignatureException" => ("IncompleteSignature", 400),
+        "InvalidSignatureException" => ("SignatureDoesNotMatch", 403),
+        "UnrecognizedClientException" => ("InvalidClientTokenId", 403),
+        "AccessDeniedException" => ("AccessDenied", 403),
+        "ThrottlingException" => ("Throttling", 400),
+        other => (other, fault.status),
+    };
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let text = error(code, &fault.message, &request_id);
+    let mut answer = response(status, XML, Bytes::from(text));
+    set_request_id(&mut answer, Some(request_id));
+    answer
+}
 
 /// The parameters of a query request: a form, or `?Action=` in the URL. `None` where it is no such request.
 pub(crate) fn parameters(head: &Parts, body: &[u8]) -> Option<Vec<(String, String)>> {
+    if !is_query(head) {
+        return None;
+    }
     let text = match head.method {
         Method::POST => std::str::from_utf8(body).ok()?,
         Method::GET => head.uri.query()?,
@@ -25,7 +62,7 @@ pub(crate) fn parameters(head: &Parts, body: &[u8]) -> Option<Vec<(String, Strin
         .filter_map(|pair| pair.split_once('='))
         .filter_map(|(name, value)| Some((decode(name)?, decode(value)?)))
         .collect();
-    (head.uri.path() == "/" && parameters.iter().any(|(name, _)| name == "Action")).then_some(parameters)
+    parameters.iter().any(|(name, _)| name == "Action").then_some(parameters)
 }
 
 /// Answers a query request.
@@ -52,13 +89,20 @@ fn caller_identity(account: &Account, request_id: &str) -> String {
 }
 
 fn unknown_action(action: &str, version: &str, request_id: &str) -> String {
-    let shown = |text: &str| escape(&text.chars().take(200).collect::<String>());
+    let shown = |text: &str| text.chars().take(200).collect::<String>();
     let (action, version) = (shown(action), shown(version));
+    let message = format!(
+        "Could not find operation {action} for version {version}; Stepwell serves only GetCallerIdentity on the query \
+         protocol"
+    );
+    error("InvalidAction", &message, request_id)
+}
+
+fn error(code: &str, message: &str, request_id: &str) -> String {
+    let (code, message) = (escape(code), escape(message));
     format!(
-        "<ErrorResponse xmlns=\"{STS_NAMESPACE}\">\n  <Error>\n    <Type>Sender</Type>\n    \
-         <Code>InvalidAction</Code>\n    <Message>Could not find operation {action} for version {version}; Stepwell \
-         serves only GetCallerIdentity on the query protocol</Message>\n  </Error>\n  \
-         <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n"
+        "<ErrorResponse xmlns=\"{STS_NAMESPACE}\">\n  <Error>\n    <Type>Sender</Type>\n    <Code>{code}</Code>\n    \
+         <Message>{message}</Message>\n  </Error>\n  <RequestId>{request_id}</RequestId>\n</ErrorResponse>\n"
     )
 }
 

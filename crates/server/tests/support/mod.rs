@@ -29,7 +29,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let address = listener.local_addr().expect("has an address");
         let (stop, stopped) = oneshot::channel::<()>();
-        let running = tokio::spawn(serve_with(listener, app, limits, async {
+        let running = tokio::spawn(serve_with(listener, app, limits, None, async {
             let _ = stopped.await;
         }));
         Server { address, stop, running }

@@ -20,6 +20,10 @@ use crate::terminal::Terminal;
 struct Echo;
 
 impl RestService for Echo {
+    fn signing_name(&self) -> &'static str {
+        "echo"
+    }
+
     fn handles(&self, _method: &Method, path: &str) -> bool {
         path == "/echo"
     }
