@@ -38,7 +38,7 @@ pub enum Command {
     Stacks(StacksCommand),
     /// Run a definition, a template or a cdk.out to its end and show every state
     Run(RunArgs),
-    /// Executions on a server: list, show, history, start, stop
+    /// Executions on a server: list, show, history, start, stop, redrive
     #[command(subcommand)]
     Executions(ExecutionsCommand),
     /// State machines on a server: list, show
@@ -371,6 +371,17 @@ pub enum ExecutionsCommand {
         /// Cause to record
         #[arg(long, value_name = "TEXT")]
         cause: Option<String>,
+        /// Which server
+        #[command(flatten)]
+        endpoint: EndpointArgs,
+        /// How to print
+        #[command(flatten)]
+        output: JsonArgs,
+    },
+    /// Let an execution that failed, timed out or was stopped go on from where it failed
+    Redrive {
+        /// Its ARN
+        execution: String,
         /// Which server
         #[command(flatten)]
         endpoint: EndpointArgs,

@@ -216,6 +216,12 @@ fn a_server_is_looked_at_from_the_command_line() {
         (&ended["status"], &ended["error"], &ended["cause"]),
         (&json!("ABORTED"), &json!("E"), &json!("C"))
     );
+    assert_eq!(server.cli(&["executions", "redrive", arn]).0, 0);
+    let (code, _, stderr) = server.cli(&["executions", "redrive", arn]);
+    assert!(code == 1 && stderr.contains("Execution is RUNNING and cannot be redriven"), "{stderr}");
+    let (_, stdout, _) = server.cli(&["executions", "show", arn]);
+    assert!(stdout.contains("RUNNING") && stdout.contains("redrive 1"), "{stdout}");
+    assert_eq!(server.cli(&["executions", "stop", arn]).0, 0);
     let (code, stdout, _) = server.cli(&["graph", "--execution", arn, "--format", "svg"]);
     assert!(code == 0 && stdout.starts_with("<svg"), "{stdout}");
 

@@ -117,6 +117,62 @@ fn nothing_acknowledged_is_lost_and_everything_ends() {
     check_written(&server, &acknowledged);
 }
 
+/// A Map Run whose children wait, and an execution beside it: stopped, redriven, and killed with the server.
+#[test]
+fn a_redriven_execution_outlives_the_server() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::start(directory.path());
+    let machine = |server: &Server, name: &str, definition: Value| {
+        let machine = json!({"name": name, "definition": definition.to_string(), "roleArn": ROLE});
+        server.states("CreateStateMachine", &machine)["stateMachineArn"].as_str().expect("an ARN").to_owned()
+    };
+    let waits = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "SecondsPath": "$.s", "End": true}}});
+    let plain = machine(&server, "plain", waits.clone());
+    let mut processor = waits;
+    processor["ProcessorConfig"] = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
+    let map = json!({"StartAt": "M", "States": {
+        "M": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": true}}});
+    let map = machine(&server, "map", map);
+    let input = json!({"s": 3, "items": [{"s": 0}, {"s": 3}]});
+    let executions = [&plain, &map].map(|machine| server.start_execution(machine, &input));
+    let runs = json!({"executionArn": executions[1]});
+    let run =
+        until(|| server.states("ListMapRuns", &runs)["mapRuns"][0]["mapRunArn"].as_str().map(str::to_owned));
+    let run = json!({"mapRunArn": run});
+    until(|| (server.states("DescribeMapRun", &run)["executionCounts"]["succeeded"] == 1).then_some(()));
+    for execution in &executions {
+        server.states("StopExecution", &json!({"executionArn": execution}));
+        server.states("RedriveExecution", &json!({"executionArn": execution, "clientToken": "t"}));
+    }
+    let redriven = server.states("DescribeExecution", &json!({"executionArn": executions[0]}));
+    kill_9(server.pid());
+    drop(server);
+    let server = Server::start(directory.path());
+    // It knows its token.
+    let again = json!({"executionArn": executions[0], "clientToken": "t"});
+    assert_eq!(server.states("RedriveExecution", &again)["redriveDate"], redriven["redriveDate"]);
+    for execution in &executions {
+        let ended = server.ended(execution);
+        assert_eq!((&ended["status"], &ended["redriveCount"]), (&json!("SUCCEEDED"), &json!(1)), "{ended}");
+        assert_history_is_sound(&server.history(execution), execution);
+    }
+    let described = server.states("DescribeMapRun", &run);
+    assert_eq!((&described["status"], &described["redriveCount"]), (&json!("SUCCEEDED"), &json!(1)));
+    assert_eq!(described["executionCounts"]["succeeded"], 2, "{described}");
+}
+
+/// Asks until there is an answer.
+fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "it does not come about");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// Deploys the workflows and makes a queue and a table of the test's own.
 fn prepare(server: &Server, directory: &Path) -> Ground {
     let poller = changed_assembly(

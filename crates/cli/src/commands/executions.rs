@@ -69,6 +69,16 @@ pub(super) async fn run(command: ExecutionsCommand, terminal: &Terminal) -> Comm
             }
             Ok(Outcome::Success)
         }
+        ExecutionsCommand::Redrive { execution, endpoint, output } => {
+            let client = Client::from_args(&endpoint)?;
+            let redriven = client.states("RedriveExecution", json!({"executionArn": execution})).await?;
+            if output.json {
+                terminal.data(&redriven.to_string())?;
+            } else {
+                terminal.note(&format!("redriven {execution}"));
+            }
+            Ok(Outcome::Success)
+        }
     }
 }
 
@@ -164,6 +174,10 @@ fn print_execution(execution: &Value, terminal: &Terminal) -> std::io::Result<()
     field("Status", &terminal.out(paint, status))?;
     let started = execution["startDate"].as_f64().unwrap_or(0.0);
     field("Started", &time::date_and_time(started))?;
+    if let Some(redriven) = execution["redriveDate"].as_f64() {
+        let count = execution["redriveCount"].as_u64().unwrap_or_default();
+        field("Redriven", &format!("{} (redrive {count})", time::date_and_time(redriven)))?;
+    }
     if let Some(stopped) = execution["stopDate"].as_f64() {
         field("Stopped", &format!("{} ({})", time::date_and_time(stopped), time::length(stopped - started)))?;
     }
