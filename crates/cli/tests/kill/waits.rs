@@ -134,6 +134,14 @@ fn call(server: &Server, target: &str, operation: &str, input: Value) -> Value {
     server.try_call(target, operation, &input).expect("answers").expect("is not refused")
 }
 
+/// Does `work` again and again, until it is over or the server is gone.
+fn repeat(over: &AtomicBool, mut work: impl FnMut() -> bool) {
+    let mut is_there = true;
+    while is_there && !over.load(Ordering::Acquire) {
+        is_there = work();
+    }
+}
+
 /// Starts executions and works for those that wait, until `end` returns.
 fn load(
     server: &Server,
@@ -150,8 +158,8 @@ fn load(
                 number += 1;
             }
         });
-        scope.spawn(|| while !over.load(Ordering::Acquire) && answer_tokens(server, ground).is_ok() {});
-        scope.spawn(|| while !over.load(Ordering::Acquire) && work(server, ground).is_ok() {});
+        scope.spawn(|| repeat(&over, || answer_tokens(server, ground).is_ok()));
+        scope.spawn(|| repeat(&over, || work(server, ground).is_ok()));
         end();
         over.store(true, Ordering::Release);
     });
@@ -274,8 +282,8 @@ fn finish(server: &Server, ground: &Ground, started: &Mutex<BTreeMap<String, Sta
     });
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| while !over.load(Ordering::Acquire) && answer_tokens(server, ground).is_ok() {});
-        scope.spawn(|| while !over.load(Ordering::Acquire) && work(server, ground).is_ok() {});
+        scope.spawn(|| repeat(&over, || answer_tokens(server, ground).is_ok()));
+        scope.spawn(|| repeat(&over, || work(server, ground).is_ok()));
         let deadline = Instant::now() + PATIENCE + RETENTION;
         loop {
             check(server, &mut started.lock().expect("no panic holds it"));
