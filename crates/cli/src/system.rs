@@ -26,7 +26,7 @@ use stepwell_engine::RETENTION;
 use stepwell_integrations::EndpointError;
 use stepwell_server::{App, Keyring, Limits, Tls, check_listen_address};
 use stepwell_telemetry::traces::{TraceError, TraceOptions};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -36,6 +36,10 @@ pub use assets::AssetsError;
 pub(crate) use deployments::Report;
 pub(crate) use own_api::{OWN_HEADER, SIGNING_NAME as OWN_SIGNING_NAME};
 use tenant::{Reach, Tenant};
+
+/// Connections that wait to be accepted. With fewer, clients that come all at once wait a second and more, which is how
+/// long TCP takes to ask again.
+const BACKLOG: u32 = 4096;
 
 /// What requests under way are given to end, even where tasks have used up the drain timeout.
 const REQUESTS_PATIENCE: Duration = Duration::from_secs(1);
@@ -190,12 +194,12 @@ impl System {
                 "without TLS everybody on the way can read requests, payloads and secrets among them"
             );
         }
-        let (listener, address) = bind(options.listen).await?;
+        let (listener, address) = bind(options.listen)?;
         let mut listeners = vec![(listener, options.tls.clone())];
         let mut reach = Reach { public: address, own: address };
         if options.tls.is_some() {
             // Functions run on this machine and cannot know whom to trust.
-            let (listener, own) = bind(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+            let (listener, own) = bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
             listeners.push((listener, None));
             reach.own = own;
         }
@@ -304,9 +308,12 @@ impl System {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SystemError> {
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), SystemError> {
     let failed = |source| SystemError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(failed)?;
+    socket.set_reuseaddr(true).map_err(failed)?;
+    socket.bind(address).map_err(failed)?;
+    let listener = socket.listen(BACKLOG).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }
