@@ -128,7 +128,7 @@ impl SimulatedDisk {
 }
 
 fn change(maps: &mut [Map], changes: impl IntoIterator<Item = Change>) {
-    for Change { keyspace, key, value } in changes {
+    for Change { keyspace, key, value, .. } in changes {
         match value {
             Some(value) => maps[keyspace.0].insert(key, value),
             None => maps[keyspace.0].remove(&key),

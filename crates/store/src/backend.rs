@@ -31,6 +31,9 @@ pub struct Change {
     pub key: Vec<u8>,
     /// Its new value; `None` removes it.
     pub value: Option<Vec<u8>>,
+    /// For a removal: that the key was put exactly once since it was last absent. A backend may then forget both the
+    /// value and its removal as soon as they meet.
+    pub put_once: bool,
 }
 
 impl Change {

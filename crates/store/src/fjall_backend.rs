@@ -32,6 +32,16 @@ const OWN_TREES: [(&str, u64); 5] = [
     ("executions.open", MIB),
 ];
 
+/// The own trees whose keys only ever grow, and are removed again.
+///
+/// A file whose keys lie apart from those of all other files is moved to the last level as it is, with all its notes of
+/// removed keys, where nothing takes them out: a scan would wade through every key there ever was. With [`ENDS`] in it,
+/// the last level overlaps with every other file, so that each is merged into it, and the notes end there.
+const GROWING_TREES: [&str; 1] = ["executions.open"];
+
+/// Two keys below and above all others of a growing tree; no keyspace's owner sees them.
+const ENDS: [&[u8]; 2] = [&[0], &[0xff]];
+
 /// The tree of all other keyspaces.
 const SHARED_TREE: (&str, u64) = ("shared", 4 * MIB);
 
@@ -46,6 +56,8 @@ const CACHE_BYTES: u64 = 32 * MIB;
 struct Place {
     tree: fjall::Keyspace,
     prefix: Arc<[u8]>,
+    /// Whether [`ENDS`] are in it.
+    ends: bool,
 }
 
 impl Place {
@@ -89,12 +101,21 @@ impl FjallBackend {
         let own = OWN_TREES.iter().find(|(own, _)| *own == name);
         if own.is_some() || self.database.keyspace_exists(name) {
             let bytes = own.map_or(SHARED_TREE.1, |(_, bytes)| *bytes);
-            return Ok(Place { tree: self.database.keyspace(name, options(bytes))?, prefix: Arc::default() });
+            let tree = self.database.keyspace(name, options(bytes))?;
+            let ends = GROWING_TREES.contains(&name);
+            if ends && !tree.contains_key(ENDS[0])? {
+                let mut group = self.database.batch();
+                for key in ENDS {
+                    group.insert(&tree, key, []);
+                }
+                group.commit()?;
+            }
+            return Ok(Place { tree, prefix: Arc::default(), ends });
         }
         let (shared, bytes) = SHARED_TREE;
         // No name holds a zero, so that no keyspace's keys begin with another's prefix.
         let prefix = [name.as_bytes(), &[0]].concat().into();
-        Ok(Place { tree: self.database.keyspace(shared, options(bytes))?, prefix })
+        Ok(Place { tree: self.database.keyspace(shared, options(bytes))?, prefix, ends: false })
     }
 }
 
@@ -112,11 +133,12 @@ impl Backend for FjallBackend {
     fn write(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), BackendError> {
         let keyspaces = self.keyspaces.read().unwrap_or_else(PoisonError::into_inner);
         let mut group = self.database.batch();
-        for Change { keyspace, key, value } in changes {
+        for Change { keyspace, key, value, put_once } in changes {
             let (_, place) = &keyspaces[keyspace.0];
             let key = if place.prefix.is_empty() { key } else { place.key(&key) };
             match value {
                 Some(value) => group.insert(&place.tree, key, value),
+                None if put_once => group.remove_weak(&place.tree, key),
                 None => group.remove(&place.tree, key),
             }
         }
@@ -165,7 +187,13 @@ impl KeyspaceReads for Reads {
 
 impl Reads {
     fn pairs(&self, pairs: fjall::Iter) -> Pairs {
-        Box::new(Guarded { pairs: Some(pairs), prefix: self.0.prefix.len() })
+        let pairs = Guarded { pairs: Some(pairs), prefix: self.0.prefix.len() };
+        if self.0.ends {
+            return Box::new(
+                pairs.filter(|pair| !matches!(pair, Ok((key, _)) if ENDS.contains(&key.as_slice()))),
+            );
+        }
+        Box::new(pairs)
     }
 }
 
@@ -205,5 +233,103 @@ impl<I: Iterator<Item = fjall::Guard>> Iterator for Guarded<I> {
 impl<I: DoubleEndedIterator<Item = fjall::Guard>> DoubleEndedIterator for Guarded<I> {
     fn next_back(&mut self) -> Option<Self::Item> {
         self.step(DoubleEndedIterator::next_back)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    const ROUND: u64 = 50;
+    const ROUNDS: u64 = 12;
+
+    fn backend(directory: &Path) -> FjallBackend {
+        let lock = File::create(directory.join("LOCK")).expect("is made");
+        FjallBackend::open(directory, lock).expect("opens")
+    }
+
+    fn change(keyspace: KeyspaceId, key: &[u8], value: Option<&[u8]>, put_once: bool) -> Change {
+        Change { keyspace, key: key.to_vec(), value: value.map(<[u8]>::to_vec), put_once }
+    }
+
+    /// What a scan of a tree passes: what is there, and notes of what was there.
+    fn passed(backend: &FjallBackend, name: &'static str) -> usize {
+        backend.place(name).expect("is there").tree.approximate_len()
+    }
+
+    #[test]
+    fn a_growing_tree_forgets_what_was_removed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let backend = backend(directory.path());
+        let (open, reads) = backend.keyspace("executions.open").expect("a keyspace");
+        for round in 0..ROUNDS {
+            for value in [Some(&b""[..]), None] {
+                let keys = round * ROUND + 1..(round + 1) * ROUND;
+                let mut changes = keys.map(|key| change(open, &key.to_be_bytes(), value, false));
+                backend.write(&mut changes).expect("writes");
+            }
+            // One of each round stays.
+            let stays = (round * ROUND).to_be_bytes();
+            backend.write(&mut std::iter::once(change(open, &stays, Some(b""), false))).expect("writes");
+            let tree = backend.place("executions.open").expect("is there").tree;
+            tree.rotate_memtable_and_wait().expect("is flushed");
+        }
+        let keys = |pairs: Pairs| pairs.map(|pair| pair.expect("reads").0).collect::<Vec<_>>();
+        let all: Vec<_> = (0..ROUNDS).map(|round| (round * ROUND).to_be_bytes().to_vec()).collect();
+        assert_eq!(keys(reads.prefix(&[])), all);
+        assert_eq!(keys(reads.range(&[], &[0xff; 9])), all);
+        // Few files are left to be merged, after a moment.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while passed(&backend, "executions.open") > 5 * usize::try_from(ROUND).expect("small") {
+            assert!(Instant::now() < deadline, "{} are left", passed(&backend, "executions.open"));
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_was_put_once_and_removed_never_reaches_a_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let backend = backend(directory.path());
+        let (list, reads) = backend.keyspace("executions.list").expect("a keyspace");
+        for key in 0..ROUND {
+            for value in [Some(&b"v"[..]), None] {
+                let mut changes = std::iter::once(change(list, &key.to_be_bytes(), value, true));
+                backend.write(&mut changes).expect("writes");
+            }
+        }
+        backend.write(&mut std::iter::once(change(list, b"stays", Some(b""), false))).expect("writes");
+        let tree = backend.place("executions.list").expect("is there").tree;
+        tree.rotate_memtable_and_wait().expect("is flushed");
+        assert_eq!(reads.prefix(&[]).count(), 1);
+        assert_eq!(passed(&backend, "executions.list"), 1);
+    }
+
+    #[test]
+    fn what_ran_twice_is_removed_for_good() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let backend = backend(directory.path());
+        let (list, reads) = backend.keyspace("executions.list").expect("a keyspace");
+        let tree = backend.place("executions.list").expect("is there").tree;
+        let steps = [(Some(&b""[..]), false), (None, true), (Some(&b""[..]), false), (None, false)];
+        // Flushed after any of the steps, or after none.
+        for flushed in 0..1u8 << steps.len() {
+            for (index, (value, put_once)) in steps.into_iter().enumerate() {
+                let mut changes = std::iter::once(change(list, &[1, flushed], value, put_once));
+                backend.write(&mut changes).expect("writes");
+                if flushed & 1 << index != 0 {
+                    tree.rotate_memtable_and_wait().expect("is flushed");
+                }
+                assert_eq!(
+                    reads.contains(&[1, flushed]).expect("reads"),
+                    value.is_some(),
+                    "{flushed} {index}"
+                );
+            }
+        }
+        tree.rotate_memtable_and_wait().expect("is flushed");
+        tree.major_compact().expect("is merged");
+        assert_eq!(reads.prefix(&[]).count(), 0);
     }
 }

@@ -64,7 +64,14 @@ impl Executions {
     /// Moves an execution that has ended to the lists of its status.
     pub(super) fn put_closed_listed(&self, batch: &mut WriteBatch, key: ExecutionKey, row: &ExecutionRow) {
         for arn in listed_under(row) {
-            batch.delete(&self.list, list_key(arn, row, key, Some(ExecutionStatus::Running)));
+            let running = list_key(arn, row, key, Some(ExecutionStatus::Running));
+            // Nearly all executions run once. What removes those that ran before as well is kept for longer, and every
+            // list of what runs now would have to pass it.
+            if row.redrives.count == 0 && row.redrives.of_map_run == 0 {
+                batch.delete_put_once(&self.list, running);
+            } else {
+                batch.delete(&self.list, running);
+            }
             batch.put(&self.list, list_key(arn, row, key, Some(row.status())), list_value(row));
         }
     }
