@@ -2,7 +2,7 @@
 
 use stepwell_figures::{Counter, Distribution, Histogram};
 
-/// How an invocation can end, in the order of [`Figures::ended`].
+/// How an invocation can end, in the order in which they are counted.
 pub const INVOCATION_OUTCOMES: [&str; 4] = ["succeeded", "function_error", "throttled", "failed"];
 
 /// The counters.
