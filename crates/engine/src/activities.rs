@@ -2,7 +2,7 @@
 //!
 //! What waits is in memory only: after a start every execution that waits for a worker offers its task again.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
 use std::time::Duration;
@@ -85,15 +85,25 @@ pub(crate) struct Offer {
 #[derive(Default)]
 struct Waiting {
     queues: HashMap<Arc<str>, Queue>,
-    /// Which activity an attempt waits at.
-    places: HashMap<AttemptKey, Arc<str>>,
+    /// Which activity an attempt waits at, and its place in the queue.
+    places: HashMap<AttemptKey, (Arc<str>, u64)>,
+    /// Grows with every offer.
+    next_place: u64,
 }
 
 #[derive(Default)]
 struct Queue {
-    offers: VecDeque<Offer>,
+    /// By place, the oldest first.
+    offers: BTreeMap<u64, Offer>,
     pollers: usize,
     arrived: Arc<Notify>,
+}
+
+impl Queue {
+    /// Whether nobody waits, neither a task nor a worker.
+    fn is_idle(&self) -> bool {
+        self.offers.is_empty() && self.pollers == 0
+    }
 }
 
 /// The activities of an engine.
@@ -246,18 +256,22 @@ impl Activities {
     /// Lets a task wait for a worker.
     pub(crate) fn offer(&self, offer: Offer) {
         let mut waiting = self.lock();
-        waiting.places.insert(offer.attempt, offer.activity_arn.clone());
+        let place = waiting.next_place;
+        waiting.next_place += 1;
+        waiting.places.insert(offer.attempt, (offer.activity_arn.clone(), place));
         let queue = waiting.queues.entry(offer.activity_arn.clone()).or_default();
-        queue.offers.push_back(offer);
+        queue.offers.insert(place, offer);
         queue.arrived.notify_one();
     }
 
     /// Nobody waits for this attempt any more.
     pub(crate) fn withdraw(&self, attempt: AttemptKey) {
         let mut waiting = self.lock();
-        let Some(arn) = waiting.places.remove(&attempt) else { return };
-        if let Some(queue) = waiting.queues.get_mut(&arn) {
-            queue.offers.retain(|offer| offer.attempt != attempt);
+        let Some((arn, place)) = waiting.places.remove(&attempt) else { return };
+        let Some(queue) = waiting.queues.get_mut(&arn) else { return };
+        queue.offers.remove(&place);
+        if queue.is_idle() {
+            waiting.queues.remove(&arn);
         }
     }
 
@@ -267,9 +281,21 @@ impl Activities {
         (waiting.places.len(), waiting.queues.values().map(|queue| queue.pollers).sum())
     }
 
+    /// What memory holds of tasks that wait for a worker.
+    pub(crate) fn held(&self) -> [(&'static str, usize); 3] {
+        let waiting = self.lock();
+        let offers = waiting.queues.values().map(|queue| queue.offers.len()).sum();
+        let idle = waiting.queues.values().filter(|queue| queue.is_idle()).count();
+        [
+            ("tasks of activities", offers),
+            ("places of tasks of activities", waiting.places.len()),
+            ("empty queues of activities", idle),
+        ]
+    }
+
     fn take(&self, arn: &str) -> Option<Offer> {
         let mut waiting = self.lock();
-        let offer = waiting.queues.get_mut(arn)?.offers.pop_front()?;
+        let (_, offer) = waiting.queues.get_mut(arn)?.offers.pop_first()?;
         waiting.places.remove(&offer.attempt);
         Some(offer)
     }
@@ -293,7 +319,7 @@ impl Drop for Poller<'_> {
         // A worker that was woken and left must not keep the news to itself.
         if !queue.offers.is_empty() {
             queue.arrived.notify_one();
-        } else if queue.pollers == 0 {
+        } else if queue.is_idle() {
             waiting.queues.remove(self.arn.as_str());
         }
     }

@@ -25,6 +25,11 @@ impl Closings {
         })
     }
 
+    /// Of how many executions the end is waited for.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// The end of this execution is durable.
     pub(crate) fn closed(&self, execution_arn: &str) {
         let told = self.lock().remove(execution_arn);

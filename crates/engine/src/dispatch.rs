@@ -68,6 +68,11 @@ impl Dispatcher {
         self.lock().len()
     }
 
+    /// What memory holds of attempts.
+    pub(crate) fn held(&self) -> [(&'static str, usize); 2] {
+        [("attempts under way", self.under_way()), ("waits for the end of an execution", self.closings.len())]
+    }
+
     /// Begins no attempt any more: what is to be dispatched is left to the next start of the engine. Express executions,
     /// which this process alone knows, go on calling.
     pub(crate) fn begin_drain(&self) {

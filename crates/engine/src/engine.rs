@@ -572,10 +572,7 @@ impl Engine {
         execution_arn: &str,
         client_token: Option<String>,
     ) -> Result<i64, RedriveExecutionError> {
-        let shard = self.shard(execution_arn);
-        if !shard.admit() {
-            return Err(RedriveExecutionError::Throttled);
-        }
+        let shard = self.admitted(execution_arn).ok_or(RedriveExecutionError::Throttled)?;
         let (answer, answered) = oneshot::channel();
         let client_token = client_token.map(Arc::from);
         let request = RedriveRequest { execution_arn: execution_arn.into(), client_token, answer };
@@ -594,10 +591,7 @@ impl Engine {
         let (key, _) = run.ok_or(UpdateMapRunError::DoesNotExist)?;
         let row = executions.row(key).map_err(UpdateMapRunError::Read)?;
         let execution_arn = row.ok_or(UpdateMapRunError::DoesNotExist)?.info.execution_arn.clone();
-        let shard = self.shard(&execution_arn);
-        if !shard.admit() {
-            return Err(UpdateMapRunError::Throttled);
-        }
+        let shard = self.admitted(&execution_arn).ok_or(UpdateMapRunError::Throttled)?;
         let (answer, answered) = oneshot::channel();
         let request =
             UpdateMapRunRequest { execution_arn, map_run_arn: map_run_arn.into(), settings, answer };
@@ -763,6 +757,11 @@ impl Engine {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.inner.store.has_failed()
+    }
+
+    /// What memory holds beside the shards of executions.
+    pub(crate) fn held(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        self.inner.dispatcher.held().into_iter().chain(self.inner.activities.held())
     }
 
     /// Stops the shards after what they have in hand, makes that durable, and gives up the tasks under way; the next

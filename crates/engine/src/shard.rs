@@ -2,6 +2,7 @@
 
 mod children;
 mod express;
+mod lives;
 mod parking;
 mod redrive;
 mod removal;
@@ -201,9 +202,7 @@ pub(crate) struct Shard {
     /// API requests in the inbox, for back-pressure; counted up by the engine.
     queued_requests: Arc<AtomicUsize>,
     figures: Arc<ShardFigures>,
-    live: HashMap<ExecutionKey, Live>,
-    /// Live executions by ARN.
-    by_arn: HashMap<Arc<str>, ExecutionKey>,
+    live: lives::Lives,
     /// Closed, but not yet durably so: the store does not know them yet.
     closing: HashMap<Arc<str>, i64>,
     /// Removed, but not yet durably so: the store still shows them.
@@ -232,8 +231,7 @@ impl Shard {
             itself,
             queued_requests,
             figures: Arc::default(),
-            live: HashMap::new(),
-            by_arn: HashMap::new(),
+            live: lives::Lives::default(),
             closing: HashMap::new(),
             removing: HashSet::new(),
             express: express::Expresses::default(),
@@ -265,7 +263,6 @@ impl Shard {
                 effect => self.child_effect(Some(revision.clone()), effect),
             }
         }
-        self.by_arn.insert(row.info.execution_arn.clone(), key);
         self.live.insert(key, Live { execution, revision, row, timer_ms: None, is_parked: false });
         self.set_timer(key);
         Ok(())
@@ -322,13 +319,33 @@ impl Shard {
         self.figures.timers.set_count(self.timers.len());
     }
 
+    /// Starts no execution any more while those in memory take so many bytes.
+    pub(crate) fn limit_memory(&mut self, bytes_max: usize) {
+        self.live.limit(bytes_max);
+    }
+
+    /// What memory holds of executions: nothing, once all have ended.
+    pub(crate) fn held(&self) -> Vec<(&'static str, usize)> {
+        let mut held = vec![
+            ("executions that close", self.closing.len()),
+            ("executions that are removed", self.removing.len()),
+            ("timers", self.timers.len() + self.recovered_timers.len()),
+            ("requests", self.queued_requests.load(Ordering::Relaxed)),
+            ("releases", self.releases.len()),
+            ("bytes of a batch", self.batch.byte_len()),
+        ];
+        held.extend(self.live.held());
+        held.extend(self.express.held());
+        held
+    }
+
     pub(crate) fn next_due_ms(&self) -> Option<i64> {
         self.timers.first().map(|(due_ms, _)| *due_ms)
     }
 
     /// The executions in memory, in the order of their starts.
     pub(crate) fn executions(&self) -> Vec<(ExecutionKey, &Execution)> {
-        let mut executions: Vec<_> = self.live.iter().map(|(key, live)| (*key, &live.execution)).collect();
+        let mut executions: Vec<_> = self.live.iter().map(|(key, live)| (key, &live.execution)).collect();
         executions.sort_unstable_by_key(|(key, _)| *key);
         executions
     }
@@ -393,7 +410,7 @@ impl Shard {
             }
             Message::ActivityTaken { attempt: (key, scheduled_event), worker_name, answer } => {
                 let waits =
-                    self.live.get(&key).is_some_and(|live| live.execution.waits_for_worker(scheduled_event));
+                    self.live.get(key).is_some_and(|live| live.execution.waits_for_worker(scheduled_event));
                 if waits {
                     self.command(key, Command::ActivityStarted { scheduled_event, worker_name });
                     self.releases.push(Release::ActivityTaken(answer));
@@ -437,6 +454,10 @@ impl Shard {
             self.releases.push(Release::Start(answer, known));
             return;
         }
+        if self.live.is_full() {
+            let _ = answer.send(Err(StartExecutionError::Throttled));
+            return;
+        }
         let key = self.surroundings.executions.new_key();
         let row = ExecutionRow {
             info: info.clone(),
@@ -477,12 +498,10 @@ impl Shard {
         let Surroundings { executions, machines, .. } = &*self.surroundings;
         put_decision(&mut self.batch, executions, machines, key, &live, &decision.records);
         self.figures.decided(&decision.records);
-        self.by_arn.insert(info.execution_arn.clone(), key);
         self.live.insert(key, live);
         self.release_effects(key, &info, decision.effects);
         if let Some(outcome) = outcome {
-            self.live.remove(&key);
-            self.by_arn.remove(&info.execution_arn);
+            self.live.remove(key);
             self.closed(&info.execution_arn, outcome.stop_ms);
         } else {
             self.set_timer(key);
@@ -501,7 +520,7 @@ impl Shard {
         if self.closing.contains_key(execution_arn) {
             return Err(exists());
         }
-        let (start_ms, known_input) = match self.by_arn.get(execution_arn).and_then(|key| self.live.get(key))
+        let (start_ms, known_input) = match self.live.key_of(execution_arn).and_then(|key| self.live.get(key))
         {
             Some(live) => (live.row.info.start_ms, live.execution.input().map(|known| known.payload.clone())),
             None if self.removing.contains(execution_arn) => return Ok(None),
@@ -549,7 +568,7 @@ impl Shard {
             request;
         let key = self.running(&execution_arn);
         let waits = key
-            .and_then(|key| self.live.get(&key))
+            .and_then(|key| self.live.get(key))
             .is_some_and(|live| live.execution.waits_for_token(scheduled_event, nonce));
         let Some(key) = key.filter(|_| waits) else {
             // What is not waited for may have been: AWS tells a task that is over from one that never was.
@@ -600,11 +619,11 @@ impl Shard {
             self.command_express(key, command);
             return;
         }
-        if !self.live.contains_key(&key) && !self.load(key) {
+        if self.live.get(key).is_none() && !self.load(key) {
             return;
         }
         let moment = self.moment();
-        let Some(live) = self.live.get_mut(&key) else { return };
+        let Some(live) = self.live.get_mut(key) else { return };
         let decision = decide(&live.revision.program, &mut live.execution, command, moment);
         if decision.records.is_empty() {
             // Nothing happened, but a cut run may still have to go on.
@@ -624,10 +643,9 @@ impl Shard {
         let stop_ms = live.row.outcome.as_ref().map(|outcome| outcome.stop_ms);
         self.release_effects(key, &info, decision.effects);
         if let Some(stop_ms) = stop_ms {
-            if let Some(Live { timer_ms: Some(due_ms), .. }) = self.live.remove(&key) {
+            if let Some(Live { timer_ms: Some(due_ms), .. }) = self.live.remove(key) {
                 self.timers.remove(&(due_ms, key));
             }
-            self.by_arn.remove(&info.execution_arn);
             self.closed(&info.execution_arn, stop_ms);
         } else {
             self.set_timer(key);
@@ -657,11 +675,11 @@ impl Shard {
                 Effect::Finished { status, output, .. } => {
                     self.figures.ended(status);
                     tracing::debug!(execution = %info.execution_arn, status = status.name(), "execution ended");
-                    let redrive = self.live.get(&key).map_or(0, |live| live.row.redrives.of_map_run);
+                    let redrive = self.live.get(key).map_or(0, |live| live.row.redrives.of_map_run);
                     self.tell_parent(info, redrive, output.map(|stored| stored.payload));
                 }
                 effect => {
-                    let revision = self.live.get(&key).map(|live| live.revision.clone());
+                    let revision = self.live.get(key).map(|live| live.revision.clone());
                     self.child_effect(revision, effect);
                 }
             }
@@ -669,7 +687,7 @@ impl Shard {
     }
 
     fn set_timer(&mut self, key: ExecutionKey) {
-        let Some(live) = self.live.get_mut(&key) else { return };
+        let Some(live) = self.live.get_mut(key) else { return };
         let due_ms = live.execution.next_due_ms();
         if live.timer_ms == due_ms {
             return;
@@ -690,7 +708,7 @@ impl Shard {
                 Some((due_ms, key)) if due_ms <= self.now_ms => {
                     self.timers.pop_first();
                     self.figures.timer_fired(self.now_ms.saturating_sub(due_ms));
-                    if let Some(live) = self.live.get_mut(&key) {
+                    if let Some(live) = self.live.get_mut(key) {
                         live.timer_ms = None;
                     }
                     self.command(key, Command::Tick);

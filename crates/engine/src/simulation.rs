@@ -82,11 +82,24 @@ impl SteppedShard {
         self.shard.next_due_ms()
     }
 
+    /// Starts no execution any more while those in memory take so many bytes.
+    pub fn limit_memory(&mut self, bytes_max: usize) {
+        self.shard.limit_memory(bytes_max);
+    }
+
     /// The executions in memory, in the order of their starts.
     #[must_use]
     pub fn executions(&self) -> Vec<(ExecutionKey, &Execution)> {
         self.shard.executions()
     }
+}
+
+/// What memory holds of executions, and how much of each: nothing, once all of them have ended and what they caused is
+/// over. Workers that poll are not counted.
+#[must_use]
+pub fn held(engine: &Engine, shards: &[SteppedShard]) -> Vec<(&'static str, usize)> {
+    let of_shards = shards.iter().flat_map(|shard| shard.shard.held());
+    of_shards.chain(engine.held()).filter(|(_, count)| *count > 0).collect()
 }
 
 /// Which of so many shards an execution lives on.

@@ -3,6 +3,7 @@
 mod redrive;
 mod revisions;
 mod support;
+mod throttling;
 
 use serde_json::{Value, json};
 use support::engine::{Home, ROLE, arn, pass, wait};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use stepwell_asl::program::ResourceKind;
-use stepwell_engine::{ExecutionStatus, HistoryPage};
+use stepwell_engine::{ExecutionStatus, HistoryPage, simulation};
 use stepwell_store::ReadError;
 
 use crate::house::House;
@@ -58,6 +58,17 @@ pub(crate) fn memory_and_disk(house: &House, shadows: &mut Shadows, script: &Scr
         }
     }
     Ok(())
+}
+
+/// Nothing is left in memory of executions that have ended.
+pub(crate) fn memory_is_empty(house: &House) -> Result<(), String> {
+    let held = simulation::held(&house.engine, &house.shards);
+    let parked = house.engine.figures().parked;
+    if held.is_empty() && parked == 0 {
+        Ok(())
+    } else {
+        Err(format!("every execution has ended, and memory holds {held:?}, {parked} parked ones"))
+    }
 }
 
 /// Every execution is listed once, in all and by its status. Gives how many there are.

@@ -550,6 +550,7 @@ impl Simulation {
         self.check_promises()?;
         self.check_express_ends()?;
         let house = self.house.as_ref().expect("a life is under way");
+        checks::memory_is_empty(house)?;
         self.ran.executions = checks::lists(house, &self.shadows, &self.machines)?;
         self.ran.events = checks::histories(house, &self.shadows)?;
         let log = self.log.clone();

@@ -1,5 +1,8 @@
 //! What the simulation has found, each as its shortest story.
 
+#[path = "regression/fairness.rs"]
+mod fairness;
+
 use std::sync::Arc;
 
 use stepwell_engine::{ExecutionStatus, StartExecutionError};

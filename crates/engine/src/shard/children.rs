@@ -26,7 +26,7 @@ impl Shard {
             self.releases.push(Release::Message(Message::StartChild { child, revision }));
             return;
         }
-        let found = match self.by_arn.get(&arn).and_then(|key| Some((*key, self.live.get(key)?))) {
+        let found = match self.live.key_of(&arn).and_then(|key| Some((key, self.live.get(key)?))) {
             Some((key, live)) => Ok(Some((key, live.row.clone()))),
             None if self.removing.contains(&arn) => Ok(None),
             None => self.surroundings.executions.find(&arn),
@@ -70,7 +70,7 @@ impl Shard {
             None if is_older => {
                 row.redrives.of_map_run = redrive;
                 self.surroundings.executions.put_row(&mut self.batch, key, &row);
-                if let Some(live) = self.live.get_mut(&key) {
+                if let Some(live) = self.live.get_mut(key) {
                     live.row = row;
                 }
             }

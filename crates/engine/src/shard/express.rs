@@ -96,6 +96,15 @@ impl Expresses {
         self.live.len()
     }
 
+    /// What memory holds of them.
+    pub(super) fn held(&self) -> [(&'static str, usize); 3] {
+        [
+            ("Express executions", self.live.len()),
+            ("Express child executions", self.children.len()),
+            ("bytes of input of Express executions", self.input_bytes),
+        ]
+    }
+
     fn is_full(&self) -> bool {
         self.live.len() >= EXECUTIONS_MAX || self.input_bytes >= INPUT_BYTES_MAX
     }

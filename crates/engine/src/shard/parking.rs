@@ -18,7 +18,7 @@ const PARK_FROM_MS: i64 = 1_000;
 impl Shard {
     /// Notes in the round's batch whether an execution, to which something has just happened, can leave memory.
     pub(super) fn consider_parking(&mut self, key: ExecutionKey) {
-        let Some(live) = self.live.get_mut(&key) else { return };
+        let Some(live) = self.live.get_mut(key) else { return };
         let due_ms = live.execution.next_due_ms();
         let is_due_soon = due_ms.is_some_and(|due_ms| due_ms.saturating_sub(self.now_ms) < PARK_FROM_MS);
         if is_due_soon || !live.execution.is_idle(&live.revision.program) {
@@ -36,10 +36,9 @@ impl Shard {
 
     /// Drops an execution that was parked with its batch before `batch`, if that is still its newest.
     pub(super) fn park(&mut self, key: ExecutionKey, batch: u32) {
-        let Some(live) = self.live.get(&key) else { return };
+        let Some(live) = self.live.get(key) else { return };
         if live.is_parked && live.execution.next_batch() == batch {
-            self.by_arn.remove(&live.row.info.execution_arn);
-            self.live.remove(&key);
+            self.live.remove(key);
             self.figures.parked.add(1);
         }
     }
@@ -52,8 +51,8 @@ impl Shard {
 
     /// The running execution with this ARN, in memory, from the store if need be.
     pub(super) fn running(&mut self, execution_arn: &str) -> Option<ExecutionKey> {
-        if let Some(key) = self.by_arn.get(execution_arn) {
-            return Some(*key);
+        if let Some(key) = self.live.key_of(execution_arn) {
+            return Some(key);
         }
         if self.closing.contains_key(execution_arn) {
             return None;
@@ -71,7 +70,6 @@ impl Shard {
                 live.is_parked = true;
                 let due_ms = live.execution.next_due_ms();
                 live.timer_ms = due_ms.filter(|due_ms| self.timers.contains(&(*due_ms, key)));
-                self.by_arn.insert(live.row.info.execution_arn.clone(), key);
                 self.live.insert(key, live);
                 self.figures.parked.add(-1);
                 self.set_timer(key);

@@ -30,7 +30,7 @@ impl Shard {
     ) -> Result<i64, RedriveExecutionError> {
         let read = |error: ReadError| RedriveExecutionError::Read { reason: error.to_string() };
         let live =
-            self.by_arn.get(execution_arn).and_then(|key| Some((*key, self.live.get(key)?.row.clone())));
+            self.live.key_of(execution_arn).and_then(|key| Some((key, self.live.get(key)?.row.clone())));
         let found = match live {
             Some(live) => Some(live),
             None if self.removing.contains(execution_arn) => None,
@@ -50,6 +50,9 @@ impl Shard {
         let is_deleted = self.surroundings.machines.is_deleted(&row.info.state_machine_arn);
         if let Some(reason) = not_redrivable_reason(&row, is_deleted, now_ms) {
             return Err(RedriveExecutionError::NotRedrivable { reason });
+        }
+        if self.live.is_full() {
+            return Err(RedriveExecutionError::Throttled);
         }
         let redriven = self.begin_redrive(key, row, |redrives, redrive_ms| {
             let tokens = &mut redrives.client_tokens;
@@ -87,7 +90,7 @@ impl Shard {
     pub(super) fn update_map_run(&mut self, request: UpdateMapRunRequest) {
         let UpdateMapRunRequest { execution_arn, map_run_arn, settings, answer } = request;
         let key = self.running(&execution_arn);
-        let runs = key.and_then(|key| self.live.get(&key)).map(|live| live.execution.map_runs());
+        let runs = key.and_then(|key| self.live.get(key)).map(|live| live.execution.map_runs());
         let mut runs = runs.into_iter().flatten();
         let is_running =
             runs.any(|run| run.map_run_arn == map_run_arn && run.status == MapRunStatus::Running);

@@ -53,7 +53,7 @@ impl Shard {
         let Some(row) = self.surroundings.executions.row(key)? else { return Ok(Verdict::Keep) };
         let arn = &row.info.execution_arn;
         // What happens to it is on its way to the disk; the row tells the past.
-        if self.live.contains_key(&key) || self.closing.contains_key(arn) || self.removing.contains(arn) {
+        if self.live.get(key).is_some() || self.closing.contains_key(arn) || self.removing.contains(arn) {
             return Ok(Verdict::Keep);
         }
         match &row.outcome {

@@ -14,7 +14,7 @@ use stepwell_store::Store;
 
 use super::{DEADLINE, Server};
 
-struct Identity;
+pub(crate) struct Identity;
 
 impl TaskRunner for Identity {
     fn run(&self, request: TaskRequest) -> BoxFuture<'_, TaskOutcome> {
