@@ -15,6 +15,12 @@ use crate::fjall_backend::FjallBackend;
 /// The version of what lies in a data directory. A directory of another version is refused, never converted silently.
 const FORMAT_VERSION: &str = "stepwell data directory, format 1\n";
 
+/// How long a directory may be in use before that counts: whoever had it may be closing it at this moment.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+/// How often the lock is tried meanwhile.
+const LOCK_RETRY: Duration = Duration::from_millis(10);
+
 /// Batches that may wait for the writer; a committer beyond that blocks (back-pressure).
 const QUEUE_BATCHES_MAX: usize = 1024;
 
@@ -310,12 +316,7 @@ impl Store {
         std::fs::create_dir_all(path).map_err(io(path))?;
         let format_file = path.join("FORMAT");
         let database_dir = path.join("db");
-        let lock_file = path.join("LOCK");
-        let lock = std::fs::File::create(&lock_file).map_err(io(&lock_file))?;
-        lock.try_lock().map_err(|error| match error {
-            std::fs::TryLockError::WouldBlock => OpenError::Locked { path: path.to_path_buf() },
-            std::fs::TryLockError::Error(source) => OpenError::Io { path: lock_file, source },
-        })?;
+        let lock = locked(path)?;
         match std::fs::read_to_string(&format_file) {
             Ok(found) if found == FORMAT_VERSION => {}
             Ok(found) => {
@@ -427,6 +428,26 @@ impl Store {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.shared.failed.load(Ordering::Acquire)
+    }
+}
+
+/// The lock of the data directory `path`.
+fn locked(path: &Path) -> Result<std::fs::File, OpenError> {
+    let lock_file = path.join("LOCK");
+    let failed = |source| OpenError::Io { path: lock_file.clone(), source };
+    let lock = std::fs::File::create(&lock_file).map_err(failed)?;
+    let until = Instant::now() + LOCK_WAIT;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(std::fs::TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(LOCK_RETRY);
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(OpenError::Locked { path: path.to_path_buf() });
+            }
+            Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
 }
 
