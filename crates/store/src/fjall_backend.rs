@@ -6,8 +6,9 @@
 
 use std::any::Any;
 use std::fs::File;
+use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
@@ -51,6 +52,9 @@ const LOG_BYTES_MAX: u64 = 64 * MIB;
 /// Bytes of blocks of the trees' files in memory.
 const CACHE_BYTES: u64 = 32 * MIB;
 
+/// Bytes that are written to find out why a write has failed: more than what was to be written when a disk is full.
+const PROBE_BYTES: usize = 4 * 1024 * 1024;
+
 /// A keyspace's tree, and what its keys begin with there.
 #[derive(Clone)]
 struct Place {
@@ -68,6 +72,7 @@ impl Place {
 
 pub(crate) struct FjallBackend {
     database: Database,
+    directory: PathBuf,
     /// Opened keyspaces by their numbers. Only ever grows, and only while services open theirs.
     keyspaces: RwLock<Vec<(&'static str, Place)>>,
     /// Keeps other processes away; released after the database is closed.
@@ -89,7 +94,9 @@ impl FjallBackend {
             .worker_threads(2);
         // Some of what it does not expect to find in its files it answers with a panic.
         match catch_unwind(AssertUnwindSafe(|| builder.open())) {
-            Ok(Ok(database)) => Ok(FjallBackend { database, keyspaces: RwLock::default(), _lock: lock }),
+            Ok(Ok(database)) => {
+                Ok(FjallBackend { database, directory: path, keyspaces: RwLock::default(), _lock: lock })
+            }
             Ok(Err(fjall::Error::Locked)) => Err(OpenError::Locked { path }),
             Ok(Err(source)) => Err(OpenError::Database { path, source }),
             Err(panic) => Err(OpenError::Damaged { path, reason: text(panic) }),
@@ -119,6 +126,31 @@ impl FjallBackend {
     }
 }
 
+impl FjallBackend {
+    /// Why a write has failed. What failed first may have been a write in the background, whose reason the database keeps
+    /// to itself; mostly it still holds.
+    fn failed(&self, error: &fjall::Error) -> BackendError {
+        let mut reason = match error {
+            fjall::Error::Poisoned => "a write in the background has failed".to_owned(),
+            error => error.to_string(),
+        };
+        if let Err(probed) = probe(&self.directory.with_file_name("PROBE")) {
+            reason = format!("{reason}; writing to {}: {probed}", self.directory.display());
+        }
+        BackendError::new(reason)
+    }
+}
+
+/// Whether a file of some length can be written.
+fn probe(path: &Path) -> io::Result<()> {
+    let written = File::create(path).and_then(|mut file| {
+        file.write_all(&vec![0; PROBE_BYTES])?;
+        file.sync_data()
+    });
+    let removed = std::fs::remove_file(path);
+    written.and(removed)
+}
+
 impl Backend for FjallBackend {
     fn keyspace(&self, name: &'static str) -> Result<(KeyspaceId, Arc<dyn KeyspaceReads>), BackendError> {
         let mut keyspaces = self.keyspaces.write().unwrap_or_else(PoisonError::into_inner);
@@ -142,11 +174,11 @@ impl Backend for FjallBackend {
                 None => group.remove(&place.tree, key),
             }
         }
-        group.commit().map_err(BackendError::new)
+        group.commit().map_err(|error| self.failed(&error))
     }
 
     fn sync(&self) -> Result<(), BackendError> {
-        self.database.persist(PersistMode::SyncData).map_err(BackendError::new)
+        self.database.persist(PersistMode::SyncData).map_err(|error| self.failed(&error))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an operator sees and does: metrics, traces, and a server that is told to stop.
 
+mod full_disk;
 mod stub;
 
 use std::time::{Duration, Instant};

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -16,6 +17,9 @@ pub(crate) const STEPWELL: &str = env!("CARGO_BIN_EXE_stepwell");
 
 /// How long anything may take that is expected to happen soon. Generous: machines that test are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Arguments of a server, up to its data directory.
+const SERVE: [&str; 6] = ["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"];
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
@@ -53,6 +57,8 @@ pub(crate) fn output(command: &mut Command) -> (i32, String, String) {
 /// A server in a process of its own, killed when dropped.
 pub(crate) struct Server {
     child: Child,
+    /// What it has logged.
+    log: JoinHandle<String>,
     pub(crate) url: String,
     pub(crate) host: String,
 }
@@ -70,11 +76,30 @@ impl Server {
 
     /// The same with variables in its environment.
     pub(crate) fn start_in(data_dir: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
-        let mut command = stepwell(&["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data-dir"]);
+        let mut command = stepwell(&SERVE);
+        command.arg(data_dir).args(arguments).envs(variables.iter().copied());
+        Server::start_by(&mut command)
+    }
+
+    /// One whose files can have so many KiB each: what lies beyond is written in vain, as on a full disk.
+    pub(crate) fn start_cramped(data_dir: &Path, file_kib: u32) -> Server {
+        let mut command = stepwell(&[]);
+        let program = std::mem::replace(&mut command, Command::new("sh"));
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        // Whoever does not ignore this signal is killed by it. The shell counts blocks of 512 bytes, as POSIX has it.
+        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\" \"$@\"", file_kib * 2);
+        command.args(["-c", &script, STEPWELL]).args(SERVE).arg(data_dir);
+        Server::start_by(&mut command)
+    }
+
+    fn start_by(command: &mut Command) -> Server {
         let mut child = command
-            .arg(data_dir)
-            .args(arguments)
-            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -82,10 +107,14 @@ impl Server {
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
         // Passed on through the test's own output, so that a failing test shows the server's log.
-        std::thread::spawn(move || {
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 println!("server: {line}");
+                log.push_str(&line);
+                log.push('\n');
             }
+            log
         });
         let (send, lines) = mpsc::channel();
         std::thread::spawn(move || {
@@ -98,7 +127,7 @@ impl Server {
         let ready = lines.recv_timeout(PATIENCE).expect("the server says that it is ready");
         let url = ready.split_whitespace().find(|word| word.contains("://")).expect(&ready).to_owned();
         let host = url.split_once("://").map_or("", |(_, host)| host).to_owned();
-        Server { child, url, host }
+        Server { child, log, url, host }
     }
 
     /// The process id.
@@ -136,6 +165,17 @@ impl Server {
 
     /// The exit code of a server that is about to end.
     pub(crate) fn exit_code(mut self) -> Option<i32> {
+        self.wait_for_end()
+    }
+
+    /// The same, and all that it has logged.
+    pub(crate) fn ended_with_log(mut self) -> (Option<i32>, String) {
+        let code = self.wait_for_end();
+        let log = std::mem::replace(&mut self.log, std::thread::spawn(String::new));
+        (code, log.join().expect("it is read to its end"))
+    }
+
+    fn wait_for_end(&mut self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().expect("is waited for") {
