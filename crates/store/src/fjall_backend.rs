@@ -87,11 +87,13 @@ impl FjallBackend {
             Damage::Lost(path, reason) => OpenError::Damaged { path, reason },
         })?;
         let path = directory.to_path_buf();
+        // One worker: with several, the first hands every compaction back to the queue until another takes it, a loop
+        // that costs as much as a sixth of all processor time while executions are started.
         let builder = Database::builder(directory)
             .manual_journal_persist(true)
             .max_journaling_size(LOG_BYTES_MAX)
             .cache_size(CACHE_BYTES)
-            .worker_threads(2);
+            .worker_threads(1);
         // Some of what it does not expect to find in its files it answers with a panic.
         match catch_unwind(AssertUnwindSafe(|| builder.open())) {
             Ok(Ok(database)) => {
