@@ -404,6 +404,11 @@ impl Execution {
         found
     }
 
+    /// Whether branches or iterations of the state that `parent` visits are there.
+    pub(crate) fn has_children(&self, parent: ThreadId) -> bool {
+        self.threads.range(parent..).any(|(_, thread)| thread.parent.is_some_and(|p| p.thread == parent))
+    }
+
     fn forget(&mut self, id: ThreadId) {
         self.ready.remove(&id);
         if let Some(due) = self.threads.get(&id).and_then(Thread::due_ms) {

@@ -28,14 +28,15 @@ impl Batching {
         let (mut batches, mut begin, mut bytes) = (Vec::new(), 0, empty_bytes);
         for (end, item) in items.iter().enumerate() {
             // A comma stands between two items.
-            let more = item.byte_len() + 1;
+            let more = item.byte_len() + usize::from(end > begin);
             let is_full =
                 items_max.is_some_and(|max| end - begin >= max as usize) || bytes + more > bytes_max;
             if is_full && end > begin {
                 batches.push((self.batch(&items[begin..end]), end - begin));
-                (begin, bytes) = (end, empty_bytes);
+                (begin, bytes) = (end, empty_bytes + item.byte_len());
+            } else {
+                bytes += more;
             }
-            bytes += more;
         }
         if begin < items.len() {
             batches.push((self.batch(&items[begin..]), items.len() - begin));
@@ -50,5 +51,24 @@ impl Batching {
         }
         members.insert("Items", items.iter().map(|item| item.value().clone()).collect::<Vec<Value>>());
         Payload::from_value(members.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_stands_between_items_alone() {
+        let items: Vec<Payload> = ["1", "2", "3", "4"].map(|n| Payload::parse(n).unwrap()).into();
+        let cut = |bytes_max| {
+            let batches = Batching { bytes_max: Some(bytes_max), ..Batching::default() }.cut(&items);
+            batches.into_iter().map(|(batch, _)| batch.text().to_string()).collect::<Vec<_>>()
+        };
+        // {"Items":[1,2]} has 15 bytes.
+        assert_eq!(cut(15), [r#"{"Items":[1,2]}"#, r#"{"Items":[3,4]}"#]);
+        assert_eq!(cut(14).len(), 4);
+        assert_eq!(cut(17).len(), 2);
+        assert_eq!(cut(19), [r#"{"Items":[1,2,3,4]}"#]);
     }
 }

@@ -116,7 +116,7 @@ impl<'a> Deciding<'a> {
                 let runs = threads.filter_map(|(id, thread)| Some((*id, thread.map_run()?)));
                 let found = runs.into_iter().find(|(_, run)| run.map_run_arn == map_run_arn);
                 if let Some((thread, _)) = found {
-                    self.note(PrivateRecord::MapRunUpdated { thread, settings });
+                    let _ = self.note(PrivateRecord::MapRunUpdated { thread, settings });
                 }
             }
             Command::Start { input } if self.execution.last_event_id == 0 => {
@@ -153,14 +153,13 @@ impl<'a> Deciding<'a> {
                 });
                 if is_waited_for {
                     let output = output.map(|output| self.store(output));
-                    self.note(PrivateRecord::ChildExecutionEnded { thread, index, output });
+                    let _ = self.note(PrivateRecord::ChildExecutionEnded { thread, index, output });
                 }
             }
             Command::Heartbeat { scheduled_event } => {
                 let at_ms = self.now_ms;
                 self.with_attempt(scheduled_event, |this, thread| {
-                    this.note(PrivateRecord::HeartbeatReceived { thread, at_ms });
-                    Ok(())
+                    this.note(PrivateRecord::HeartbeatReceived { thread, at_ms })
                 });
             }
             Command::Stop { error, cause } => {
@@ -298,7 +297,7 @@ impl<'a> Deciding<'a> {
             match visited {
                 Some(state) if may_recover && error.as_deref() != Some("States.Runtime") => {
                     let failure = Failure { error, cause, is_heartbeat: false };
-                    done = states::recover::recover(self, thread, program.state(state), failure);
+                    done = states::fail(self, thread, program.state(state), failure);
                 }
                 _ => {
                     self.finish(thread, EventDetails::ExecutionFailed { error, cause });
@@ -425,7 +424,7 @@ impl<'a> Deciding<'a> {
                 thread,
                 None,
                 EventDetails::ExecutionFailed { error: error.clone(), cause: cause.clone() },
-            ));
+            ))?;
             self.finished(
                 leftovers,
                 Effect::Finished { status: ExecutionStatus::Failed, output: None, error, cause },
@@ -433,8 +432,7 @@ impl<'a> Deciding<'a> {
             return Err(Stop::Over);
         }
         let event = self.event(id, thread, previous, details);
-        self.record(event);
-        Ok(())
+        self.record(event)
     }
 
     /// Lets an event happen that names another previous event than its chain's last one.
@@ -462,14 +460,27 @@ impl<'a> Deciding<'a> {
     }
 
     /// Notes something that no history shows.
-    pub(crate) fn note(&mut self, record: PrivateRecord) {
-        self.record(Record::Private(record));
+    pub(crate) fn note(&mut self, record: PrivateRecord) -> Result<(), Stop> {
+        self.record(Record::Private(record))
     }
 
-    fn record(&mut self, record: Record) {
-        let applied = self.execution.apply(self.program, &record);
-        debug_assert_eq!(applied, Ok(()), "what is decided fits the execution: {record:?}");
-        self.decision.records.push(record);
+    /// Lets `record` happen. One that does not fit is a fault of ours; it is not kept, since no fold could ever get
+    /// past it, and the execution fails in its place.
+    fn record(&mut self, record: Record) -> Result<(), Stop> {
+        match self.execution.apply(self.program, &record) {
+            Ok(()) => {
+                self.decision.records.push(record);
+                Ok(())
+            }
+            Err(misfit) => {
+                if self.execution.status == ExecutionStatus::Running {
+                    let error = Some("States.Runtime".into());
+                    let cause = Some(format!("The execution cannot go on: {misfit}.").into());
+                    self.finish(ThreadId::MAIN, EventDetails::ExecutionFailed { error, cause });
+                }
+                Err(Stop::Over)
+            }
+        }
     }
 
     /// A place in the journal for `payload`: a new one in this decision's batch.

@@ -26,15 +26,15 @@ pub(super) fn begin_next(
     parent: ThreadId,
     input: Payload,
     known: &[&Stored],
-) -> ThreadId {
+) -> Result<ThreadId, Stop> {
     let children = of(deciding, parent);
     let index = children.next_index;
     // One that begins because another has ended follows the states of that one.
     let previous_event_id = children.made_room.unwrap_or(deciding.execution.threads[&parent].last_event);
     let thread = ThreadId(deciding.execution.next_thread);
     let input = deciding.store_unless(input, known);
-    deciding.note(PrivateRecord::ThreadStarted { thread, parent, index, input, previous_event_id });
-    thread
+    deciding.note(PrivateRecord::ThreadStarted { thread, parent, index, input, previous_event_id })?;
+    Ok(thread)
 }
 
 /// What all children that succeeded gave, in their order.
@@ -52,10 +52,7 @@ pub(super) fn results_of(children: &Children) -> Result<Payload, StatesError> {
 pub(crate) fn succeeded(deciding: &mut Deciding<'_>, thread: ThreadId) -> Result<(), Stop> {
     match iteration(deciding, thread) {
         Some((name, index)) => deciding.emit(thread, EventDetails::MapIterationSucceeded { name, index }),
-        None => {
-            deciding.note(PrivateRecord::BranchSucceeded { thread });
-            Ok(())
-        }
+        None => deciding.note(PrivateRecord::BranchSucceeded { thread }),
     }
 }
 
@@ -83,8 +80,18 @@ pub(crate) fn failed(deciding: &mut Deciding<'_>, thread: ThreadId, failure: Fai
         )?;
     }
     let Failure { error, cause, is_heartbeat } = failure;
-    deciding.note(PrivateRecord::ChildrenFailed { parent, failing_event, error, cause, is_heartbeat });
-    Ok(())
+    deciding.note(PrivateRecord::ChildrenFailed { parent, failing_event, error, cause, is_heartbeat })
+}
+
+/// The state that `parent` visits fails by itself (its ItemSelector does) while branches or iterations run: they are
+/// aborted, and it fails as it does when one of them has failed.
+pub(super) fn give_up(deciding: &mut Deciding<'_>, parent: ThreadId, failure: Failure) -> Result<(), Stop> {
+    let failing_event = deciding.execution.threads[&parent].last_event;
+    for child in deciding.execution.descendants(parent).into_iter().rev() {
+        abort(deciding, child, failing_event)?;
+    }
+    let Failure { error, cause, is_heartbeat } = failure;
+    deciding.note(PrivateRecord::ChildrenFailed { parent, failing_event, error, cause, is_heartbeat })
 }
 
 fn abort(deciding: &mut Deciding<'_>, thread: ThreadId, failing_event: u64) -> Result<(), Stop> {

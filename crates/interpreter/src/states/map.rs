@@ -64,17 +64,22 @@ pub(super) fn go_on(
     let (effective, items) = items(&deciding.surroundings(thread, state), state, map)?;
     while children::of(deciding, thread).may_begin_another() {
         let index = children::of(deciding, thread).next_index;
-        let value = items.get(index as usize).cloned().unwrap_or_default();
+        let value = items.get(index as usize).cloned().ok_or_else(lost_item)?;
         let surroundings = deciding.surroundings(thread, state);
         let input = item_input(&surroundings, state, map, &effective, index, value)?;
         drop(surroundings);
-        let child = children::begin_next(deciding, thread, input, &[&raw]);
+        let child = children::begin_next(deciding, thread, input, &[&raw])?;
         deciding.emit(child, EventDetails::MapIterationStarted { name: state.name.clone(), index })?;
         if deciding.over_budget() {
             break;
         }
     }
     Ok(())
+}
+
+/// There are fewer items than there were when the state began.
+pub(super) fn lost_item() -> StatesError {
+    StatesError::runtime("The Map state has fewer items than it had when it was started.")
 }
 
 /// The input of the iteration or child execution for an item: the item, or what `ItemSelector` makes of it.

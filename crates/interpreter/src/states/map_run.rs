@@ -74,11 +74,9 @@ pub(super) fn go_on(
 ) -> Result<(), Stop> {
     let Some(run) = deciding.execution.threads[&thread].map_run() else { return Ok(()) };
     if run.is_threshold_exceeded() {
-        let stops: Vec<Effect> = stops(&deciding.execution.info, run).collect();
-        stops.into_iter().for_each(|stop| deciding.effect(stop));
         let error = Some("States.ExceedToleratedFailureThreshold".into());
         let cause = Some("The specified tolerated failure threshold was exceeded".into());
-        return deciding.emit(thread, EventDetails::MapRunFailed { error, cause });
+        return fail(deciding, thread, error, cause);
     }
     if run.children.all_have_ended() {
         let result = results_of(&run.children)?;
@@ -91,15 +89,26 @@ pub(super) fn go_on(
     while let Some(run) = deciding.execution.threads[&thread].map_run()
         && let Some(index) = run.next_child()
     {
-        let Some(input) = inputs.get(index as usize) else { break };
+        let input = inputs.get(index as usize).ok_or_else(super::map::lost_item)?;
         let child = child(&deciding.execution.info, run, state, thread, index, input.clone());
-        deciding.note(PrivateRecord::ChildExecutionStarted { thread, index });
+        deciding.note(PrivateRecord::ChildExecutionStarted { thread, index })?;
         deciding.effect(Effect::StartChild(Box::new(child)));
         if deciding.over_budget() {
             break;
         }
     }
     Ok(())
+}
+
+/// The Map Run that `thread` visits fails: its children are stopped.
+pub(super) fn fail(
+    deciding: &mut Deciding<'_>,
+    thread: ThreadId,
+    error: Option<Arc<str>>,
+    cause: Option<Arc<str>>,
+) -> Result<(), Stop> {
+    stops_in(deciding.execution, thread).into_iter().for_each(|stop| deciding.effect(stop));
+    deciding.emit(thread, EventDetails::MapRunFailed { error, cause })
 }
 
 /// The execution is redriven, and its Map Run with it: what did not succeed begins again with the next steps.

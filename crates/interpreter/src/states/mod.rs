@@ -18,6 +18,7 @@ use stepwell_asl::program::{State, StateKind};
 use crate::decide::{Deciding, Stop};
 use crate::event::ThreadId;
 use crate::execution::{Activity, Visit};
+use crate::retry::Failure;
 
 /// Takes the next step of `state`, which `thread` visits.
 pub(crate) fn work(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State) -> Result<(), Stop> {
@@ -58,6 +59,24 @@ pub(crate) fn begin(deciding: &mut Deciding<'_>, thread: ThreadId, state: &State
         StateKind::Fail(fail) => fail::work(deciding, thread, state, fail),
         StateKind::Parallel(parallel) => parallel::begin(deciding, thread, state, parallel),
         StateKind::Map(map) => map::begin(deciding, thread, state, map),
+    }
+}
+
+/// `state` fails by itself: what it has running is given up, then its Retry and Catch are asked.
+pub(crate) fn fail(
+    deciding: &mut Deciding<'_>,
+    thread: ThreadId,
+    state: &State,
+    failure: Failure,
+) -> Result<(), Stop> {
+    match &visit(deciding, thread).activity {
+        Activity::Children(_) if deciding.execution.has_children(thread) => {
+            children::give_up(deciding, thread, failure)
+        }
+        Activity::MapRun(run) if !run.children.all_have_ended() => {
+            map_run::fail(deciding, thread, failure.error, failure.cause)
+        }
+        _ => recover::recover(deciding, thread, state, failure),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) fn begin(
     deciding.emit(thread, EventDetails::ParallelStateStarted)?;
     let first = deciding.store_unless(input, &[&raw]);
     for _ in &parallel.branches {
-        children::begin_next(deciding, thread, first.payload.clone(), &[&raw, &first]);
+        children::begin_next(deciding, thread, first.payload.clone(), &[&raw, &first])?;
     }
     Ok(())
 }

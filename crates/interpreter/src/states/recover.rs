@@ -58,7 +58,7 @@ fn retry_later(
     let delay = delay_ms(retrier, made, deciding.random_u64(thread, state));
     let due_ms = deciding.now_ms.saturating_add_unsigned(delay);
     let retrier = u32::try_from(index).unwrap_or(u32::MAX);
-    deciding.note(PrivateRecord::RetryScheduled { thread, retrier, due_ms });
+    deciding.note(PrivateRecord::RetryScheduled { thread, retrier, due_ms })?;
     if due_ms <= deciding.now_ms {
         return super::begin(deciding, thread, state);
     }

@@ -36,8 +36,7 @@ pub(super) fn work(
     if due_ms <= deciding.now_ms {
         return leave(deciding, thread, state, wait);
     }
-    deciding.note(PrivateRecord::WaitScheduled { thread, due_ms });
-    Ok(())
+    deciding.note(PrivateRecord::WaitScheduled { thread, due_ms })
 }
 
 pub(super) fn leave(

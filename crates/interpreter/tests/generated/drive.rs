@@ -201,6 +201,9 @@ impl Run {
         let mut id = first;
         for event in events {
             assert_eq!(event.id, id, "ids run without gaps");
+            if let EventDetails::ExecutionFailed { cause: Some(cause), .. } = &event.details {
+                assert!(!cause.starts_with("The execution cannot go on"), "{cause}");
+            }
             assert!(event.previous_event_id < id, "{event:?}");
             assert_eq!(event.timestamp_ms, self.now_ms);
             id += 1;
