@@ -30,7 +30,7 @@ use crate::kv::{Keyspace, ReadError, Store, WriteBatch};
 
 pub use list::{ChildrenCount, ListCursor, Listed};
 pub use read::HistoryPage;
-pub use retention::ClosedEntry;
+pub use retention::{ClosedEntry, Purged};
 pub use row::{ExecutionRow, Outcome, Redrives};
 use row::{decode_row, encode_row};
 

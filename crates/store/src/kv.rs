@@ -424,6 +424,12 @@ impl Store {
         &self.shared.figures
     }
 
+    /// Whether batches wait for the writer at this moment.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.shared.figures.queued.get() > 0
+    }
+
     /// Whether a commit has failed; the store then refuses all others.
     #[must_use]
     pub fn has_failed(&self) -> bool {

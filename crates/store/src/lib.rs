@@ -19,7 +19,7 @@ mod preflight;
 
 pub use executions::{
     ChildrenCount, ClosedEntry, ExecutionKey, ExecutionRow, Executions, HistoryPage, ListCursor, Listed,
-    Outcome, Parked, Redrives,
+    Outcome, Parked, Purged, Redrives,
 };
 pub use express::{ExpressStart, ExpressStarts};
 pub use figures::StoreFigures;

@@ -27,6 +27,15 @@ pub struct ClosedEntry {
     pub key: ExecutionKey,
 }
 
+/// What [`Executions::purge`] has removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// Batches of the journal.
+    pub batches: u32,
+    /// Nothing of the execution is left, its entry neither.
+    pub is_all: bool,
+}
+
 impl ClosedEntry {
     fn to_bytes(self) -> [u8; 16] {
         let mut bytes = [0; 16];
@@ -119,17 +128,17 @@ impl Executions {
     }
 
     /// Removes up to so many journal batches of an execution that has no row any more, the last first, and with the
-    /// first batch the entry that led to it. Gives how many there were.
+    /// first batch the entry that led to it.
     pub fn purge(
         &self,
         batch: &mut WriteBatch,
         entry: ClosedEntry,
         batches_max: u32,
-    ) -> Result<u32, ReadError> {
+    ) -> Result<Purged, ReadError> {
         let last = self.journal.prefix(&entry.key.0.to_be_bytes()).next_back().transpose()?;
         let Some((last, _)) = last else {
             self.delete_entry(batch, entry);
-            return Ok(0);
+            return Ok(Purged { batches: 0, is_all: true });
         };
         let last = super::read::batch_number(&last).map_err(|e| corrupt("executions.journal", &e))?;
         // Batches are numbered without gaps.
@@ -141,7 +150,7 @@ impl Executions {
             self.delete_map_runs(batch, entry.key)?;
             self.delete_entry(batch, entry);
         }
-        Ok(last - first + 1)
+        Ok(Purged { batches: last - first + 1, is_all: first == 0 })
     }
 
     /// Enters executions that an older version has closed, which kept no entries; looks at so many at the most. Says
