@@ -653,6 +653,18 @@ impl Engine {
         answered.await.unwrap_or(Err(TaskTokenError::Stopping))
     }
 
+    /// Waits until all that was read before is durable. What the methods that read give may be newer than what a crash
+    /// would leave: nobody outside may learn of it before this has returned. At once where nothing is on its way to the
+    /// disk, else as long as one sync.
+    pub async fn settled(&self) -> Result<(), CommitError> {
+        let (told, tells) = oneshot::channel();
+        self.inner.store.settle_then(move |result| {
+            let _ = told.send(result);
+        });
+        let stopped = || Err(CommitError { reason: "the writer has stopped".into() });
+        tells.await.unwrap_or_else(|_| stopped())
+    }
+
     /// DescribeExecution; `None` where there is none with this ARN.
     pub fn describe_execution(&self, execution_arn: &str) -> Result<Option<ExecutionDescription>, ReadError> {
         let executions = &self.inner.executions;

@@ -58,6 +58,13 @@ pub enum Answer {
         /// The answer.
         result: Result<i64, RedriveExecutionError>,
     },
+    /// Of DescribeExecution.
+    Described {
+        /// What was asked for.
+        arn: Arc<str>,
+        /// When it had ended, where it had.
+        stop_ms: Option<i64>,
+    },
     /// Of a call with a task token.
     Token {
         /// The token.
@@ -169,6 +176,19 @@ pub fn stop(runtime: &Runtime, engine: &Engine, answers: &Answers, arn: Arc<str>
     });
 }
 
+/// Asks what an execution is at.
+pub fn describe(runtime: &Runtime, engine: &Engine, answers: &Answers, arn: Arc<str>) {
+    let (engine, answers) = (engine.clone(), answers.clone());
+    runtime.spawn(async move {
+        let Ok(Some(described)) = engine.describe_execution(&arn) else { return };
+        let stop_ms = described.row.outcome.map(|outcome| outcome.stop_ms);
+        // A store that has failed answers nothing.
+        if engine.settled().await.is_ok() {
+            answers.push(Answer::Described { arn, stop_ms });
+        }
+    });
+}
+
 /// Asks for a redrive.
 pub fn redrive(
     runtime: &Runtime,
@@ -222,7 +242,7 @@ pub struct Promises {
     pub starts: BTreeMap<Arc<str>, (&'static str, i64)>,
     /// Acknowledged starts of Express executions.
     pub express: BTreeSet<Arc<str>>,
-    /// Acknowledged stops.
+    /// Acknowledged stops, and ends that were told of.
     pub stops: BTreeMap<Arc<str>, i64>,
     /// The latest acknowledged redrives.
     pub redrives: BTreeMap<Arc<str>, i64>,
@@ -249,7 +269,7 @@ impl Promises {
             }
             let outcome = described.and_then(|d| d.row.outcome);
             if outcome.as_ref().map(|o| o.stop_ms) != Some(*stop_ms) {
-                return Err(format!("{arn} was stopped at {stop_ms}, and has ended so: {outcome:?}"));
+                return Err(format!("{arn} ended at {stop_ms}, it was said, and has ended so: {outcome:?}"));
             }
         }
         for (arn, redrive_ms) in &self.redrives {

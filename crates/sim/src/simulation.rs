@@ -184,6 +184,9 @@ impl Simulation {
             self.write(512)?;
             self.sync();
         }
+        if self.random.one_in(8) {
+            self.ask_description();
+        }
         self.settle()?;
         // A store that has failed answers nothing: somebody restarts it.
         if self.house().store.has_failed() && self.random.one_in(4) {
@@ -218,6 +221,16 @@ impl Simulation {
             house.engine.account().arn("states", &format!("execution:{}:{name}", revision.name));
         clients::start(&house.runtime, &house.engine, &self.answers, revision, name.clone(), input);
         self.asked.insert(execution_arn.into(), (machine, name));
+    }
+
+    fn ask_description(&mut self) {
+        if self.asked.is_empty() {
+            return;
+        }
+        let index = self.random.below(self.asked.len());
+        let arn = self.asked.keys().nth(index).cloned().expect("it is one of them");
+        let house = self.house.as_ref().expect("a life is under way");
+        clients::describe(&house.runtime, &house.engine, &self.answers, arn);
     }
 
     fn ask_stop(&mut self) {

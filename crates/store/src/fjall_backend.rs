@@ -4,7 +4,6 @@
 //! start; only what is large or much written has one ([`OWN_TREES`]). All other keyspaces share a tree, their keys
 //! behind their names. A keyspace that an older version gave a tree keeps it.
 
-use std::any::Any;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::backend::{Backend, BackendError, Change, KeyspaceId, KeyspaceReads, Pairs};
-use crate::kv::OpenError;
+use crate::kv::{OpenError, panic_text};
 use crate::preflight::{self, Damage};
 
 const MIB: u64 = 1024 * 1024;
@@ -101,7 +100,7 @@ impl FjallBackend {
             }
             Ok(Err(fjall::Error::Locked)) => Err(OpenError::Locked { path }),
             Ok(Err(source)) => Err(OpenError::Database { path, source }),
-            Err(panic) => Err(OpenError::Damaged { path, reason: text(panic) }),
+            Err(panic) => Err(OpenError::Damaged { path, reason: panic_text(panic) }),
         }
     }
 
@@ -184,18 +183,11 @@ impl Backend for FjallBackend {
     }
 }
 
-/// What a panic says.
-fn text(panic: Box<dyn Any + Send>) -> String {
-    let text = panic.downcast::<String>().map(|text| *text);
-    let text = text.or_else(|panic| panic.downcast::<&str>().map(|text| (*text).to_owned()));
-    text.unwrap_or_else(|_| "it cannot be understood".to_owned())
-}
-
 /// Reads, and makes an error of a panic: a damaged block is no reason to take the thread down.
 fn guarded<T>(read: impl FnOnce() -> Result<T, fjall::Error>) -> Result<T, BackendError> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(read) => read.map_err(BackendError::new),
-        Err(panic) => Err(BackendError::new(text(panic))),
+        Err(panic) => Err(BackendError::new(panic_text(panic))),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The keyed store: named keyspaces of byte keys and values, atomic batches, and one writer thread that turns all
 //! batches waiting at a moment into one durable write. What lies on disk, and how, is the [`Backend`]'s.
 
+use std::any::Any;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -247,6 +249,11 @@ struct Shared {
     queue: QueueBytes,
     /// Set by the first failed commit.
     failed: AtomicBool,
+    /// Groups written, which readers may see, and groups synced.
+    written: AtomicU64,
+    synced: AtomicU64,
+    /// Readers that wait for the next sync.
+    readers: Mutex<Vec<Done>>,
     figures: StoreFigures,
 }
 
@@ -295,6 +302,13 @@ impl Drop for WriterHandle {
     }
 }
 
+impl Shared {
+    /// Whether all that readers see is durable.
+    fn is_settled(&self) -> bool {
+        self.synced.load(Ordering::Acquire) == self.written.load(Ordering::Acquire)
+    }
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store").finish_non_exhaustive()
@@ -337,10 +351,19 @@ impl Store {
                 std::io::Write::write_all(&mut file, FORMAT_VERSION.as_bytes()).map_err(io(&aside))?;
                 file.sync_all().map_err(io(&aside))?;
                 std::fs::rename(&aside, &format_file).map_err(io(&format_file))?;
+                // A database without it would count as damaged.
+                sync_directory(path).map_err(io(path))?;
             }
             Err(e) => return Err(io(&format_file)(e)),
         }
         let mut backend: Box<dyn Backend> = Box::new(FjallBackend::open(&database_dir, lock)?);
+        // Where the last start was cut short, the name of the database may not be durable: at every start.
+        sync_directory(path).map_err(io(path))?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if let Err(error) = sync_directory(parent) {
+            // It may be somebody else's.
+            tracing::debug!(directory = %parent.display(), %error, "the data directory's own name may not be durable");
+        }
         if !options.sync_delay.is_zero() {
             backend = Box::new(DelayedSync { backend, delay: options.sync_delay });
         }
@@ -364,6 +387,9 @@ impl Store {
             backend,
             queue: QueueBytes::default(),
             failed: AtomicBool::new(false),
+            written: AtomicU64::new(0),
+            synced: AtomicU64::new(0),
+            readers: Mutex::default(),
             figures: StoreFigures::default(),
         });
         let (jobs, inbox) = mpsc::sync_channel(QUEUE_BATCHES_MAX);
@@ -418,6 +444,25 @@ impl Store {
         self.commit(WriteBatch::new())
     }
 
+    /// Calls `done` once all that a read may have seen before this call is durable: at once where it is, else after the
+    /// sync that is under way, on the writer's thread.
+    pub fn settle_then(&self, done: impl FnOnce(Result<(), CommitError>) + Send + 'static) {
+        let shared = &self.shared;
+        if !shared.is_settled() {
+            let mut readers = shared.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            // The writer counts a sync before it takes those who wait.
+            if !shared.is_settled() {
+                if !self.has_failed() {
+                    readers.push(Box::new(done));
+                    return;
+                }
+                drop(readers);
+                return done(Err(CommitError { reason: "what was read may not be durable".into() }));
+            }
+        }
+        done(Ok(()));
+    }
+
     /// What it counts about itself.
     #[must_use]
     pub fn figures(&self) -> &StoreFigures {
@@ -435,6 +480,12 @@ impl Store {
     pub fn has_failed(&self) -> bool {
         self.shared.failed.load(Ordering::Acquire)
     }
+}
+
+/// Makes the names in a directory durable.
+fn sync_directory(path: &Path) -> std::io::Result<()> {
+    // Elsewhere a directory cannot be opened.
+    if cfg!(unix) { std::fs::File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 /// The lock of the data directory `path`.
@@ -537,12 +588,22 @@ impl Writer {
             Some(failure) => Err(failure.clone()),
             // Answers that only wait for their turn.
             None if batches.iter().all(Vec::is_empty) => Ok(false),
-            None => {
-                let written = self.shared.backend.write(&mut batches.into_iter().flatten());
-                written.map(|()| true).map_err(commit_error)
-            }
+            None => self.write_group(batches).map(|()| true),
         };
         self.shared.queue.remove(bytes);
+    }
+
+    fn write_group(&self, batches: Vec<Vec<Change>>) -> Result<(), CommitError> {
+        let shared = &self.shared;
+        // Before anybody sees any of it.
+        shared.written.fetch_add(1, Ordering::AcqRel);
+        let write = || shared.backend.write(&mut batches.into_iter().flatten());
+        // A panic may have left it half visible, and reads are answered no more.
+        let result = guarded(write)?;
+        if result.is_err() {
+            shared.written.fetch_sub(1, Ordering::AcqRel);
+        }
+        result.map_err(commit_error)
     }
 
     /// Makes the written group durable and calls its committers back.
@@ -558,6 +619,10 @@ impl Writer {
             self.shared.failed.store(true, Ordering::Release);
             self.failure = Some(error.clone());
         }
+        let readers =
+            std::mem::take(&mut *self.shared.readers.lock().unwrap_or_else(PoisonError::into_inner));
+        let settled = if self.shared.is_settled() { Ok(()) } else { result.clone() };
+        readers.into_iter().for_each(|done| done(settled.clone()));
         for Waiting { done, .. } in self.waiting.drain(..) {
             done(result.clone());
         }
@@ -566,7 +631,9 @@ impl Writer {
     fn synced(&self) -> Result<(), CommitError> {
         let figures = &self.shared.figures;
         let began = Instant::now();
-        self.shared.backend.sync().map_err(commit_error)?;
+        let written = self.shared.written.load(Ordering::Acquire);
+        guarded(|| self.shared.backend.sync())?.map_err(commit_error)?;
+        self.shared.synced.store(written, Ordering::Release);
         let ended = Instant::now();
         figures.syncs.record_duration(ended - began);
         let changed = self.waiting.iter().filter_map(|waiting| waiting.handed_in);
@@ -576,62 +643,21 @@ impl Writer {
     }
 }
 
+/// Does `work`, and makes a failure of a panic: the writer has to tell those who wait.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, CommitError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| CommitError { reason: panic_text(panic).into() })
+}
+
+/// What a panic says.
+pub(crate) fn panic_text(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast::<String>().map(|text| *text);
+    let text = text.or_else(|panic| panic.downcast::<&str>().map(|text| (*text).to_owned()));
+    text.unwrap_or_else(|_| "it cannot be understood".to_owned())
+}
+
 fn commit_error(error: BackendError) -> CommitError {
     CommitError { reason: error.to_string().into() }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_committed_is_there_after_reopening() {
-        let dir = tempfile::tempdir().expect("a directory");
-        {
-            let store = Store::open(dir.path()).expect("opens");
-            let keyspace = store.keyspace("test.a").expect("a keyspace");
-            let mut batch = WriteBatch::new();
-            batch.put(&keyspace, "k1", "v1");
-            batch.put(&keyspace, "k2", "v2");
-            batch.delete(&keyspace, "k1");
-            store.commit(batch).expect("commits");
-        }
-        let store = Store::open(dir.path()).expect("opens again");
-        let keyspace = store.keyspace("test.a").expect("a keyspace");
-        assert_eq!(keyspace.get("k1").expect("reads"), None);
-        assert_eq!(keyspace.get("k2").expect("reads"), Some(b"v2".to_vec()));
-        assert_eq!(keyspace.range(b"k3", b"k1").count(), 0);
-    }
-
-    #[test]
-    fn a_second_opener_is_refused() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let _held = Store::open(dir.path()).expect("opens");
-        assert!(matches!(Store::open(dir.path()), Err(OpenError::Locked { .. })));
-    }
-
-    #[test]
-    fn another_format_is_refused_and_named() {
-        let dir = tempfile::tempdir().expect("a directory");
-        std::fs::write(dir.path().join("FORMAT"), "stepwell data directory, format 99\n").expect("writes");
-        let error = Store::open(dir.path()).expect_err("is refused");
-        assert!(error.to_string().contains("format 99"), "{error}");
-    }
-
-    #[test]
-    fn callbacks_come_in_the_order_of_the_batches() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let store = Store::open(dir.path()).expect("opens");
-        let keyspace = store.keyspace("test.a").expect("a keyspace");
-        let (send, receive) = mpsc::channel();
-        for i in 0..100u32 {
-            let mut batch = WriteBatch::new();
-            batch.put(&keyspace, i.to_be_bytes(), "v");
-            let send = send.clone();
-            store.commit_then(batch, move |r| send.send((i, r.is_ok())).expect("is received"));
-        }
-        drop(send);
-        let seen: Vec<_> = (0..100).map(|_| receive.recv().expect("called back")).collect();
-        assert_eq!(seen, (0..100).map(|i| (i, true)).collect::<Vec<_>>());
-    }
-}
+mod tests;

@@ -91,7 +91,8 @@ fn begin_anew(directory: &Path, marker: &Path, journals: &[PathBuf], keyspaces: 
 /// A keyspace that has tables has a file, `current`, that names the list of those that count, with its checksum. `fjall`
 /// deletes a keyspace without one, and believes any list.
 fn check_keyspaces(keyspaces: &Path) -> Result<(), Damage> {
-    for keyspace in entries(keyspaces)? {
+    // What is no directory is nobody's.
+    for keyspace in entries(keyspaces)?.into_iter().filter(|keyspace| keyspace.is_dir()) {
         let current = keyspace.join("current");
         let bytes = match std::fs::read(&current) {
             Ok(bytes) => bytes,
@@ -316,6 +317,14 @@ mod tests {
             std::fs::create_dir_all(database.join("keyspaces")).expect("is made");
         }
         assert_eq!(keys(directory.path()).len(), 0);
+    }
+
+    #[test]
+    fn a_stray_file_among_the_keyspaces_is_passed_over() {
+        let (directory, _) = directory(1);
+        std::fs::write(directory.path().join("db/keyspaces/stray"), "").expect("is written");
+        check(&directory.path().join("db")).map_err(|damage| format!("{damage:?}")).expect("nothing is lost");
+        assert_eq!(keys(directory.path()), [[0]]);
     }
 
     #[test]

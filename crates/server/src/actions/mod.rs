@@ -51,7 +51,7 @@ mod variable_references;
 use serde_json::Value;
 use stepwell_aws::{BoxFuture, Fault};
 
-use crate::states::StepFunctions;
+use crate::states::{StepFunctions, store_failure};
 
 /// An action: context and checked input to output.
 pub(crate) type Action = fn(StepFunctions, Value) -> BoxFuture<'static, Result<Value, Fault>>;
@@ -67,18 +67,18 @@ pub(crate) fn of(operation: &str) -> Option<Action> {
         "DeleteStateMachineAlias" => |c, i| Box::pin(delete_state_machine_alias::run(c, i)),
         "DeleteStateMachineVersion" => |c, i| Box::pin(delete_state_machine_version::run(c, i)),
         "DescribeActivity" => |c, i| Box::pin(describe_activity::run(c, i)),
-        "DescribeExecution" => |c, i| Box::pin(describe_execution::run(c, i)),
-        "DescribeMapRun" => |c, i| Box::pin(describe_map_run::run(c, i)),
+        "DescribeExecution" => |c, i| Box::pin(settled(c.clone(), describe_execution::run(c, i))),
+        "DescribeMapRun" => |c, i| Box::pin(settled(c.clone(), describe_map_run::run(c, i))),
         "DescribeStateMachine" => |c, i| Box::pin(describe_state_machine::run(c, i)),
         "DescribeStateMachineAlias" => |c, i| Box::pin(describe_state_machine_alias::run(c, i)),
         "DescribeStateMachineForExecution" => {
-            |c, i| Box::pin(describe_state_machine_for_execution::run(c, i))
+            |c, i| Box::pin(settled(c.clone(), describe_state_machine_for_execution::run(c, i)))
         }
         "GetActivityTask" => |c, i| Box::pin(get_activity_task::run(c, i)),
-        "GetExecutionHistory" => |c, i| Box::pin(get_execution_history::run(c, i)),
+        "GetExecutionHistory" => |c, i| Box::pin(settled(c.clone(), get_execution_history::run(c, i))),
         "ListActivities" => |c, i| Box::pin(list_activities::run(c, i)),
-        "ListExecutions" => |c, i| Box::pin(list_executions::run(c, i)),
-        "ListMapRuns" => |c, i| Box::pin(list_map_runs::run(c, i)),
+        "ListExecutions" => |c, i| Box::pin(settled(c.clone(), list_executions::run(c, i))),
+        "ListMapRuns" => |c, i| Box::pin(settled(c.clone(), list_map_runs::run(c, i))),
         "ListStateMachineAliases" => |c, i| Box::pin(list_state_machine_aliases::run(c, i)),
         "ListStateMachineVersions" => |c, i| Box::pin(list_state_machine_versions::run(c, i)),
         "ListStateMachines" => |c, i| Box::pin(list_state_machines::run(c, i)),
@@ -100,4 +100,14 @@ pub(crate) fn of(operation: &str) -> Option<Action> {
         "ValidateStateMachineDefinition" => |c, i| Box::pin(validate_state_machine_definition::run(c, i)),
         _ => return None,
     })
+}
+
+/// The answer of an action that reads executions, once what it has read is durable.
+async fn settled(
+    context: StepFunctions,
+    read: impl Future<Output = Result<Value, Fault>>,
+) -> Result<Value, Fault> {
+    let answer = read.await;
+    context.engine().settled().await.map_err(|error| store_failure(&error))?;
+    answer
 }

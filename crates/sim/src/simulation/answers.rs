@@ -19,6 +19,10 @@ impl Simulation {
             Answer::SyncEnded(result) => self.sync_ended(result),
             Answer::Stopped { arn, was_known, result } => self.stopped(&arn, was_known, result),
             Answer::Redriven { arn, was_known, result } => self.redriven(&arn, was_known, result),
+            Answer::Described { arn, stop_ms } => {
+                self.promises.stops.extend(stop_ms.map(|stop_ms| (arn, stop_ms)));
+                self.check_promises()
+            }
             Answer::Token { token, say, result } => self.token_answered(token, say, result),
             Answer::Polled { activity, result } => {
                 self.polling[activity] = false;
