@@ -275,7 +275,8 @@ pub struct TaskCallFailed {
 /// Is told of executions that have ended.
 pub trait EndWatch: Send + Sync {
     /// The end of this execution is durable. Called on the store's writer thread: must be quick and must not block.
-    fn ended(&self, execution_arn: &Arc<str>);
+    /// `last_event_id` tells this end from one that follows a redrive.
+    fn ended(&self, execution_arn: &Arc<str>, last_event_id: u64);
 }
 
 /// How often a drain looks whether tasks are still under way.

@@ -87,8 +87,8 @@ pub(crate) enum Message {
     Continue { key: ExecutionKey },
     /// What this execution waits for is durable; where nothing has happened to it since, it leaves memory.
     Park { key: ExecutionKey, batch: u32 },
-    /// The end of this execution is durable.
-    Closed { execution_arn: Arc<str> },
+    /// The end of this execution, with its event of this number, is durable.
+    Closed { execution_arn: Arc<str>, last_event_id: u64 },
     /// This execution closed before the retention time.
     Remove(Box<Removal>),
     /// The removal of this execution is durable.
@@ -425,7 +425,7 @@ impl Shard {
             }
             Message::Continue { key } => self.command(key, Command::Continue),
             Message::Park { key, batch } => self.park(key, batch),
-            Message::Closed { execution_arn } => {
+            Message::Closed { execution_arn, .. } => {
                 self.closing.remove(&execution_arn);
             }
             Message::Remove(removal) => self.remove(*removal),
@@ -502,7 +502,7 @@ impl Shard {
         self.release_effects(key, &info, decision.effects);
         if let Some(outcome) = outcome {
             self.live.remove(key);
-            self.closed(&info.execution_arn, outcome.stop_ms);
+            self.closed(&info.execution_arn, &outcome);
         } else {
             self.set_timer(key);
             self.consider_parking(key);
@@ -640,23 +640,24 @@ impl Shard {
             executions.put_closed(&mut self.batch, key, &live.row);
         }
         let info = live.row.info.clone();
-        let stop_ms = live.row.outcome.as_ref().map(|outcome| outcome.stop_ms);
+        let outcome = live.row.outcome.clone();
         self.release_effects(key, &info, decision.effects);
-        if let Some(stop_ms) = stop_ms {
+        if let Some(outcome) = outcome {
             if let Some(Live { timer_ms: Some(due_ms), .. }) = self.live.remove(key) {
                 self.timers.remove(&(due_ms, key));
             }
-            self.closed(&info.execution_arn, stop_ms);
+            self.closed(&info.execution_arn, &outcome);
         } else {
             self.set_timer(key);
             self.consider_parking(key);
         }
     }
 
-    /// `stop_ms` is what was recorded, which the clock may since have fallen behind.
-    fn closed(&mut self, execution_arn: &Arc<str>, stop_ms: i64) {
-        self.closing.insert(execution_arn.clone(), stop_ms);
-        self.releases.push(Release::Message(Message::Closed { execution_arn: execution_arn.clone() }));
+    /// The `stop_ms` of its outcome is what was recorded, which the clock may since have fallen behind.
+    fn closed(&mut self, execution_arn: &Arc<str>, outcome: &Outcome) {
+        self.closing.insert(execution_arn.clone(), outcome.stop_ms);
+        let (execution_arn, last_event_id) = (execution_arn.clone(), outcome.last_event_id);
+        self.releases.push(Release::Message(Message::Closed { execution_arn, last_event_id }));
     }
 
     fn release_effects(&mut self, key: ExecutionKey, info: &ExecutionInfo, effects: Vec<Effect>) {
@@ -791,10 +792,10 @@ fn perform(
         }
         (Release::Route(arn, message), Ok(())) => send_to_shard(surroundings, &arn, message),
         (Release::Message(message), Ok(())) => {
-            if let Message::Closed { execution_arn } = &message {
+            if let Message::Closed { execution_arn, last_event_id } = &message {
                 dispatcher.execution_closed(execution_arn);
                 if let Some(ends) = surroundings.ends.get() {
-                    ends.ended(execution_arn);
+                    ends.ended(execution_arn, *last_event_id);
                 }
             }
             drop(shard.send(message));

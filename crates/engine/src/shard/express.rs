@@ -463,11 +463,10 @@ impl Shard {
     fn end_child(&mut self, child: Child, mut outcome: Outcome, decision: &Decision) {
         let Child { key, mut row, is_stored } = child;
         self.express.children.remove(&row.info.execution_arn);
-        let stop_ms = outcome.stop_ms;
         let executions = &self.surroundings.executions;
         let (number, records) = ends(decision, is_stored);
         outcome.output = records.iter().find_map(|record| stored_output(record)).map(|s| (s.batch, s.index));
-        row.outcome = Some(outcome);
+        row.outcome = Some(outcome.clone());
         if is_stored {
             executions.put_closed(&mut self.batch, key, &row);
         } else {
@@ -475,7 +474,7 @@ impl Shard {
         }
         executions.put_records(&mut self.batch, key, number, &records);
         self.tell_parent(&row.info, row.redrives.of_map_run, output(decision));
-        self.closed(&row.info.execution_arn, stop_ms);
+        self.closed(&row.info.execution_arn, &outcome);
     }
 }
 

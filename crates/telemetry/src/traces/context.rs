@@ -39,7 +39,7 @@ fn own_trace_id(execution_arn: &str, start_ms: i64) -> TraceId {
     TraceId::from_bytes(id)
 }
 
-/// The id of the span that began with this event; 0 for the execution's own.
+/// The id of the span that began with this event.
 pub(super) fn span_id(execution_arn: &str, event_id: u64) -> SpanId {
     let mut digest = Sha256::new();
     digest.update(execution_arn.as_bytes());
@@ -48,6 +48,11 @@ pub(super) fn span_id(execution_arn: &str, event_id: u64) -> SpanId {
     let mut id = [0; 8];
     id.copy_from_slice(&digest[..8]);
     SpanId::from_bytes(id)
+}
+
+/// The id of an execution's own span: of its first run, or of the one that its redrive of this number began. No event's.
+pub(super) fn root_id(execution_arn: &str, redrive: u32) -> SpanId {
+    span_id(execution_arn, if redrive == 0 { 0 } else { u64::MAX - u64::from(redrive) })
 }
 
 /// `00-<trace id>-<span id>-<flags>`. Source: W3C Trace Context.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
+use opentelemetry::trace::SpanId;
 use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_otlp::{
     Protocol, SpanExporter as OtlpExporter, WithExportConfig as _, WithHttpConfig as _,
@@ -16,11 +17,12 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use stepwell_engine::{EndWatch, Engine};
 use stepwell_interpreter::ChildOf;
+use stepwell_store::ExecutionRow;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::TraceFigures;
-use super::context::{TraceContext, span_id};
+use super::context::{TraceContext, root_id};
 use super::spans;
 
 /// Ended executions that may wait.
@@ -106,9 +108,15 @@ fn protocol() -> Protocol {
     }
 }
 
+/// An end of an execution. It may be redriven, and end again, before this one is traced.
+struct Ended {
+    execution_arn: Arc<str>,
+    last_event_id: u64,
+}
+
 /// Traces the executions of an engine. [`Exporter::shutdown`] ends it.
 pub struct Exporter {
-    queue: mpsc::Sender<Arc<str>>,
+    queue: mpsc::Sender<Ended>,
     figures: Arc<TraceFigures>,
     stop: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -121,8 +129,9 @@ impl std::fmt::Debug for Exporter {
 }
 
 impl EndWatch for Exporter {
-    fn ended(&self, execution_arn: &Arc<str>) {
-        if self.queue.try_send(execution_arn.clone()).is_err() {
+    fn ended(&self, execution_arn: &Arc<str>, last_event_id: u64) {
+        let ended = Ended { execution_arn: execution_arn.clone(), last_event_id };
+        if self.queue.try_send(ended).is_err() {
             self.figures.executions_dropped.add(1);
         }
     }
@@ -196,7 +205,7 @@ struct Sender {
 }
 
 impl Sender {
-    async fn run(mut self, mut ended: mpsc::Receiver<Arc<str>>, mut stopped: watch::Receiver<bool>) {
+    async fn run(mut self, mut ended: mpsc::Receiver<Ended>, mut stopped: watch::Receiver<bool>) {
         loop {
             let first = tokio::select! {
                 first = ended.recv() => first,
@@ -214,9 +223,9 @@ impl Sender {
         self.trace_waiting(&mut ended).await;
     }
 
-    async fn trace_waiting(&mut self, ended: &mut mpsc::Receiver<Arc<str>>) {
-        while let Ok(execution_arn) = ended.try_recv() {
-            self.trace(execution_arn).await;
+    async fn trace_waiting(&mut self, ended: &mut mpsc::Receiver<Ended>) {
+        while let Ok(ended) = ended.try_recv() {
+            self.trace(ended).await;
         }
         let rest = std::mem::take(&mut self.spans);
         if !rest.is_empty() {
@@ -225,10 +234,10 @@ impl Sender {
     }
 
     /// Makes the spans of an execution, and sends as many as fill requests.
-    async fn trace(&mut self, execution_arn: Arc<str>) {
+    async fn trace(&mut self, ended: Ended) {
         let (engine, traced) = (self.engine.clone(), self.options.traced);
-        let arn = execution_arn.clone();
-        let made = tokio::task::spawn_blocking(move || read(&engine, &arn, traced)).await;
+        let execution_arn = ended.execution_arn.clone();
+        let made = tokio::task::spawn_blocking(move || read(&engine, &ended, traced)).await;
         match made {
             Ok(Ok(spans)) => self.spans.extend(spans),
             Ok(Err(error)) => {
@@ -255,12 +264,9 @@ impl Sender {
     }
 }
 
-/// The spans of an execution; none where it is not to be traced.
-fn read(
-    engine: &Engine,
-    execution_arn: &str,
-    traced: Traced,
-) -> Result<Vec<SpanData>, stepwell_store::ReadError> {
+/// The spans of an execution up to one of its ends; none where it is not to be traced.
+fn read(engine: &Engine, ended: &Ended, traced: Traced) -> Result<Vec<SpanData>, stepwell_store::ReadError> {
+    let Ended { execution_arn, last_event_id } = ended;
     let Some(row) = engine.execution_row(execution_arn)? else { return Ok(Vec::new()) };
     if traced == Traced::Enabled {
         let revision = engine.machines().revision(row.revision);
@@ -270,18 +276,54 @@ fn read(
     }
     let mut context = TraceContext::of(&row);
     let mut child_of = row.info.child_of.clone();
+    let mut parent_row = None;
     for _ in 0..ANCESTORS_MAX {
         let Some(ChildOf { execution_arn: parent, .. }) = child_of else { break };
-        let Some(parent_row) = engine.execution_row(&parent)? else { break };
-        let of_parent = TraceContext::of(&parent_row);
-        // Directly below the execution that has the Map Run, in its trace.
-        let span = context.parent.or(Some(span_id(&parent, 0)));
-        context = TraceContext { parent: span, ..of_parent };
-        child_of = parent_row.info.child_of.clone();
+        let Some(ancestor) = engine.execution_row(&parent)? else { break };
+        context = TraceContext { parent: context.parent, ..TraceContext::of(&ancestor) };
+        child_of = ancestor.info.child_of.clone();
+        parent_row = parent_row.or(Some(ancestor));
     }
     if !context.is_sampled {
         return Ok(Vec::new());
     }
     let Some((row, records)) = engine.journal(execution_arn)? else { return Ok(Vec::new()) };
-    Ok(spans::of(&row, &records, context))
+    let records = spans::until(&records, *last_event_id);
+    if let Some(parent) = parent_row {
+        // Directly below the execution that has the Map Run, in its trace.
+        context.parent = Some(parent_span(&parent, spans::begin_ms(&row, records)));
+    }
+    Ok(spans::of(&row, records, context))
+}
+
+/// The span of the run of `parent` to which a child belongs that began, or was redriven, at this time. A run is over
+/// when its children are, so that one of before the last redrive is of the run before it.
+fn parent_span(parent: &ExecutionRow, begin_ms: i64) -> SpanId {
+    let redrives = &parent.redrives;
+    let is_before = redrives.last_ms.is_some_and(|last_ms| begin_ms < last_ms);
+    root_id(&parent.info.execution_arn, redrives.count.saturating_sub(u32::from(is_before)))
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_store::Redrives;
+
+    use super::*;
+    use crate::traces::spans::tests::row;
+
+    #[test]
+    fn children_hang_below_the_run_that_they_began_in() {
+        let arn = row(Redrives::default()).info.execution_arn.clone();
+        for (count, last_ms, begin_ms, run) in [
+            (0, None, 5, 0),
+            (1, Some(10), 9, 0),
+            (1, Some(10), 10, 1),
+            (3, Some(10), 9, 2),
+            (3, Some(10), 11, 3),
+        ] {
+            let parent = row(Redrives { count, last_ms, ..Redrives::default() });
+            assert_eq!(parent_span(&parent, begin_ms), root_id(&arn, run), "{count} {begin_ms}");
+        }
+        assert_ne!(root_id(&arn, 0), root_id(&arn, 1));
+    }
 }

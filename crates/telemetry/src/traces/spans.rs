@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceState};
@@ -14,14 +15,32 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use stepwell_interpreter::{EventDetails, ExecutionStatus, HistoryEvent, PrivateRecord, Record, ThreadId};
 use stepwell_store::ExecutionRow;
 
-use super::context::{TraceContext, span_id};
+use super::context::{TraceContext, root_id, span_id};
 
-/// The spans of an execution, its own last. What is open at the end of the records ends with them.
+/// The records up to the event of this number.
+pub(super) fn until(records: &[Record], last_event_id: u64) -> &[Record] {
+    let is_later = |record: &Record| matches!(record, Record::Event(event) if event.id > last_event_id);
+    &records[..records.iter().position(is_later).unwrap_or(records.len())]
+}
+
+/// When the execution began, or was redriven last as far as `records` know.
+pub(super) fn begin_ms(row: &ExecutionRow, records: &[Record]) -> i64 {
+    let redriven = records.iter().rev().find_map(|record| match record {
+        Record::Event(event) if matches!(event.details, EventDetails::ExecutionRedriven { .. }) => {
+            Some(event.timestamp_ms)
+        }
+        _ => None,
+    });
+    redriven.unwrap_or(row.info.start_ms)
+}
+
+/// The spans of an execution whose records end with its end, its own last: those of its last run, if it was redriven.
+/// The row may tell of a later time.
 pub(super) fn of(row: &ExecutionRow, records: &[Record], context: TraceContext) -> Vec<SpanData> {
     let mut making = Making {
         execution_arn: &row.info.execution_arn,
         context,
-        root: span_id(&row.info.execution_arn, 0),
+        root: root_id(&row.info.execution_arn, 0),
         begin: time(row.info.start_ms),
         parents: HashMap::new(),
         states: HashMap::new(),
@@ -34,7 +53,7 @@ pub(super) fn of(row: &ExecutionRow, records: &[Record], context: TraceContext) 
             Record::Private(record) => making.private(record),
         }
     }
-    making.finish(row)
+    making.finish(row, records)
 }
 
 struct Making<'a> {
@@ -65,7 +84,7 @@ impl Making<'_> {
         self.now = time(event.timestamp_ms);
         let thread = event.thread;
         match &event.details {
-            E::ExecutionRedriven { .. } => self.redriven(event.id),
+            E::ExecutionRedriven { redrive_count } => self.redriven(event.id, *redrive_count),
             E::StateEntered { state_type, name, .. } => self.enter(event, state_type.name(), name),
             E::StateExited { .. } => self.leave(thread, None),
             E::StateAborted { .. } => self.leave(thread, Some("aborted")),
@@ -145,10 +164,10 @@ impl Making<'_> {
 
     /// What was before has been exported when the execution ended; from here on it is a second root in the same trace.
     /// States that go on are visited anew.
-    fn redriven(&mut self, event_id: u64) {
+    fn redriven(&mut self, event_id: u64, redrive: u32) {
         self.done.clear();
         self.begin = self.now;
-        self.root = span_id(self.execution_arn, event_id);
+        self.root = root_id(self.execution_arn, redrive);
         let mut threads: Vec<ThreadId> = self.states.keys().copied().collect();
         threads.sort_unstable();
         for thread in threads {
@@ -257,17 +276,11 @@ impl Making<'_> {
         self.done.push(span);
     }
 
-    fn finish(mut self, row: &ExecutionRow) -> Vec<SpanData> {
+    fn finish(mut self, row: &ExecutionRow, records: &[Record]) -> Vec<SpanData> {
         let info = &row.info;
-        let outcome = row.outcome.as_ref();
-        let status = row.status();
-        let failed = (status != ExecutionStatus::Succeeded).then(|| {
-            let error = outcome.and_then(|outcome| outcome.error.as_deref());
-            error.unwrap_or(status.name()).to_owned()
-        });
-        if let Some(outcome) = outcome {
-            self.now = time(outcome.stop_ms);
-        }
+        let Some((status, error)) = end(records) else { return Vec::new() };
+        let failed = (status != ExecutionStatus::Succeeded)
+            .then(|| error.as_deref().unwrap_or(status.name()).to_owned());
         let mut open: Vec<ThreadId> = self.states.keys().copied().collect();
         // Inner ones first.
         open.sort_unstable_by(|a, b| b.cmp(a));
@@ -291,6 +304,22 @@ impl Making<'_> {
     }
 }
 
+/// How the execution has ended; `None` where the records do not end with it.
+fn end(records: &[Record]) -> Option<(ExecutionStatus, Option<Arc<str>>)> {
+    use EventDetails as E;
+    let last = records.iter().rev().find_map(|record| match record {
+        Record::Event(event) => Some(&event.details),
+        Record::Private(_) => None,
+    });
+    Some(match last? {
+        E::ExecutionSucceeded { .. } => (ExecutionStatus::Succeeded, None),
+        E::ExecutionFailed { error, .. } => (ExecutionStatus::Failed, error.clone()),
+        E::ExecutionTimedOut { error, .. } => (ExecutionStatus::TimedOut, error.clone()),
+        E::ExecutionAborted { error, .. } => (ExecutionStatus::Aborted, error.clone()),
+        _ => return None,
+    })
+}
+
 fn note(span: &mut SpanData, name: &'static str, at: SystemTime, attributes: Vec<KeyValue>) {
     span.events.events.push(Event::new(name, at, attributes, 0));
 }
@@ -301,4 +330,80 @@ fn attribute(key: &'static str, value: &str) -> KeyValue {
 
 fn time(ms: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::collections::HashSet;
+
+    use stepwell_interpreter::{ExecutionInfo, ExecutionKind};
+    use stepwell_store::Redrives;
+
+    use super::*;
+
+    pub(in super::super) fn row(redrives: Redrives) -> ExecutionRow {
+        let info = ExecutionInfo {
+            execution_arn: "arn:aws:states:us-east-1:000000000000:execution:m:e".into(),
+            name: "e".into(),
+            state_machine_arn: "arn:aws:states:us-east-1:000000000000:stateMachine:m".into(),
+            state_machine_name: "m".into(),
+            role_arn: "arn:aws:iam::000000000000:role/r".into(),
+            region: "us-east-1".into(),
+            start_ms: 1_000,
+            timeout_s: None,
+            child_of: None,
+            kind: ExecutionKind::Standard,
+        };
+        ExecutionRow {
+            info: Arc::new(info),
+            revision: 0,
+            trace_header: None,
+            state_machine_version_arn: None,
+            state_machine_alias_arn: None,
+            outcome: None,
+            redrives,
+        }
+    }
+
+    #[test]
+    fn an_end_is_traced_as_it_was_whatever_followed_it() {
+        use EventDetails as E;
+        let failed = |error: &str| E::ExecutionFailed { error: Some(error.into()), cause: None };
+        let details = [
+            failed("First"),
+            E::ExecutionRedriven { redrive_count: 1 },
+            failed("Second"),
+            E::ExecutionRedriven { redrive_count: 2 },
+        ];
+        let records: Vec<Record> = (1..)
+            .zip(details)
+            .map(|(id, details)| {
+                let timestamp_ms = 1_000 + i64::try_from(id).expect("small") * 10;
+                Record::Event(HistoryEvent {
+                    id,
+                    previous_event_id: id - 1,
+                    timestamp_ms,
+                    thread: ThreadId(0),
+                    details,
+                })
+            })
+            .collect();
+        // It runs again when its ends are traced.
+        let row = row(Redrives { count: 2, last_ms: Some(1_040), ..Redrives::default() });
+        let mut ids = HashSet::new();
+        for (last, begin, error) in [(1, 1_000, "First"), (3, 1_020, "Second")] {
+            let records = until(&records, last);
+            let spans = of(&row, records, TraceContext::of(&row));
+            let [root] = &spans[..] else { panic!("{spans:?}") };
+            assert_eq!(root.status, Status::error(error));
+            assert_eq!(begin_ms(&row, records), begin);
+            assert_eq!(
+                (root.start_time, root.end_time),
+                (time(begin), time(1_000 + i64::try_from(last).expect("small") * 10))
+            );
+            ids.insert(root.span_context.span_id());
+        }
+        assert_eq!(ids.len(), 2);
+        assert!(of(&row, &records, TraceContext::of(&row)).is_empty(), "what runs has no spans");
+    }
 }
