@@ -32,7 +32,7 @@ pub(crate) struct ShardFigures {
     pub started: Counter,
     ended: [Counter; ENDS.len()],
     transitions: Counter,
-    events: Counter,
+    pub events: Counter,
     pub messages: Counter,
     pub rounds: Counter,
     pub in_memory: Gauge,

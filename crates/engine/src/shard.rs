@@ -44,6 +44,10 @@ const ROUND_MESSAGES_MAX: usize = 256;
 /// Bytes of a round's batch after which it is handed to the store: what was decided is written while more is.
 const ROUND_BYTES_MAX: usize = 256 * 1024;
 
+/// Events after which a round ends, too: what an Express execution does is no part of the batch, and one that goes in
+/// circles asks for its next turn in the same round.
+const ROUND_EVENTS_MAX: u64 = 4_000;
+
 /// Timers that one round fires at the most.
 const ROUND_TIMERS_MAX: usize = 256;
 
@@ -293,6 +297,7 @@ impl Shard {
         messages_max: usize,
     ) -> Option<usize> {
         self.advance_clock();
+        let events_max = self.figures.events.get() + ROUND_EVENTS_MAX;
         let mut handled = 0;
         let mut next = first.or_else(|| inbox.try_recv().ok());
         while let Some(message) = next {
@@ -302,7 +307,9 @@ impl Shard {
             }
             self.handle(message);
             handled += 1;
-            let has_room = handled < messages_max && self.batch.byte_len() < ROUND_BYTES_MAX;
+            let has_room = handled < messages_max
+                && self.batch.byte_len() < ROUND_BYTES_MAX
+                && self.figures.events.get() < events_max;
             next = if has_room { inbox.try_recv().ok() } else { None };
         }
         let fired = self.fire_timers();
@@ -704,9 +711,11 @@ impl Shard {
 
     /// Fires what is due, in due order; says how many there were.
     fn fire_timers(&mut self) -> usize {
+        let events_max = self.figures.events.get() + ROUND_EVENTS_MAX;
         for fired in 0..ROUND_TIMERS_MAX {
+            let has_room = self.figures.events.get() < events_max;
             match self.timers.first().copied() {
-                Some((due_ms, key)) if due_ms <= self.now_ms => {
+                Some((due_ms, key)) if due_ms <= self.now_ms && has_room => {
                     self.timers.pop_first();
                     self.figures.timer_fired(self.now_ms.saturating_sub(due_ms));
                     if let Some(live) = self.live.get_mut(key) {

@@ -18,7 +18,7 @@ const PASS: &str = r#"{"StartAt":"P","States":{"P":{"Type":"Pass","End":true}}}"
 const ROUNDS_MAX: usize = 100;
 
 /// Events that the shard may decide in one round: how long everyone else waits for its end.
-const EVENTS_MAX: u64 = 25_000;
+const EVENTS_MAX: u64 = 12_000;
 
 /// A shard with one execution that keeps it busy.
 struct Busy {
@@ -99,6 +99,37 @@ const ASK: &str =
 #[test]
 fn nobody_waits_for_a_machine_that_never_ends() {
     assert!(Busy::with(CIRCLES).rounds_of_another() <= 2);
+}
+
+/// Nothing of them is in a batch: their turns, which follow one another at once, made a round last for half a second,
+/// and everything beside them went on in such steps.
+#[test]
+fn nobody_waits_for_express_executions_that_never_end() {
+    let circles = r#"{"S":{"Type":"Pass","Next":"C"},"C":{"Type":"Choice","Default":"S",
+        "Choices":[{"Variable":"$","IsNull":true,"Next":"E"}]},"E":{"Type":"Succeed"}}"#;
+    assert!(Busy::with(&map(DISTRIBUTED_EXPRESS, 3, circles)).rounds_of_another() <= 2);
+}
+
+/// The others of a Map Run have a slot each as soon as it is free, also while one of them is slow.
+#[test]
+fn a_free_slot_of_a_map_run_is_filled_at_once() {
+    const STATES: &str = r#"{"S":{"Type":"Choice","Choices":[{"Variable":"$","NumericEquals":0,"Next":"W"}],
+        "Default":"P"},"W":{"Type":"Wait","Seconds":7,"End":true},"P":{"Type":"Pass","End":true}}"#;
+    for mode in [DISTRIBUTED, DISTRIBUTED_EXPRESS] {
+        let definition = map(mode, 21, STATES).replace(r#""M":{"#, r#""M":{"MaxConcurrency":5,"#);
+        let mut busy = Busy::with(&definition);
+        // A wave of four is asked for in one round, and has ended in the next.
+        for _ in 0..10 {
+            busy.round();
+        }
+        let engine = &busy.house.engine;
+        let arn = busy.pass.replace(":stateMachine:m1", ":execution:m0:e");
+        let runs = engine.list_map_runs(&arn, 0, 1).expect("reads").expect("is there");
+        let described = engine.describe_map_run(&runs[0].map_run_arn, 0);
+        let counts = described.expect("reads").expect("is there").counts;
+        let (running, succeeded) = (counts.running.executions, counts.succeeded.executions);
+        assert_eq!((running, succeeded), (1, 20), "{mode}");
+    }
 }
 
 #[test]
