@@ -10,7 +10,7 @@ use stepwell_asl::payload::Payload;
 use stepwell_asl::program::Resource;
 use stepwell_aws::Account;
 use stepwell_figures::Counter;
-use stepwell_integrations::{Host, Progress, TaskOutcome, TaskRequest, TaskRunner};
+use stepwell_integrations::{Host, HttpTrace, Progress, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_interpreter::{
     ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, MapRunSettings, Record, TaskReply,
     TaskToken, limits,
@@ -261,6 +261,8 @@ pub struct TaskCall {
     pub parameters: Payload,
     /// The role that the call runs under.
     pub role_arn: String,
+    /// Who looks at what an HTTP task sends and gets.
+    pub http_trace: Option<Arc<HttpTrace>>,
 }
 
 /// How a [`TaskCall`] failed, as `Retry` and `Catch` would see it.
@@ -626,7 +628,7 @@ impl Engine {
 
     /// Calls a task outside of any execution. Nothing of it is recorded; dropping the future gives it up.
     pub async fn call_task(&self, call: TaskCall) -> Result<Payload, TaskCallFailed> {
-        let TaskCall { resource, parameters, role_arn } = call;
+        let TaskCall { resource, parameters, role_arn, http_trace } = call;
         let id = uuid::Uuid::new_v4();
         let arn = |resource: String| Arc::from(self.inner.account.arn("states", &resource));
         let request = TaskRequest {
@@ -637,7 +639,7 @@ impl Engine {
             state_machine_arn: arn(format!("stateMachine:{id}")),
             role_arn: role_arn.into(),
             progress: Progress::New,
-            host: Host::default(),
+            host: http_trace.map_or_else(Host::default, Host::traced),
         };
         match self.inner.dispatcher.runner().run(request).await {
             TaskOutcome::Succeeded(result) => Ok(result),

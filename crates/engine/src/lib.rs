@@ -30,6 +30,7 @@ pub use engine::{
 pub use figures::{EngineFigures, ShardSnapshot, TASK_KINDS, TASK_OUTCOMES, TaskSnapshot};
 pub use map_runs::{ChildStatus, ChildrenCounts, MapRunDescription};
 pub use redrive::not_redrivable_reason;
+pub use stepwell_integrations::{HttpExchange, HttpTrace};
 pub use stepwell_interpreter::{
     EventDetails, ExecutionStatus, HistoryEvent, MapRunSettings, MapRunState, MapRunStatus,
 };

@@ -17,6 +17,7 @@ pub mod connections;
 mod convert;
 pub mod endpoint;
 mod failure;
+mod http_trace;
 mod metadata;
 mod parameters;
 mod runner;
@@ -25,6 +26,7 @@ mod support;
 mod task;
 
 pub use endpoint::{Credentials, Endpoint, EndpointError, Endpoints, HttpService};
+pub use http_trace::{HttpExchange, HttpRequestSeen, HttpResponseSeen, HttpTrace};
 pub use runner::Integrations;
 pub use support::{Unsupported, supports};
 pub use task::{Host, Progress, TaskHost, TaskOutcome, TaskRequest, TaskRunner};

@@ -5,6 +5,8 @@ use stepwell_asl::payload::Payload;
 use stepwell_asl::program::Resource;
 use stepwell_aws::BoxFuture;
 
+use crate::http_trace::HttpTrace;
+
 /// One attempt at a Task, handed out after its `…Scheduled` event is durable.
 #[derive(Debug, Clone)]
 pub struct TaskRequest {
@@ -46,6 +48,11 @@ pub trait TaskHost: Send + Sync {
     /// Ends when an execution of this engine ends durably, or the engine stops; the wait begins with this call. For an
     /// execution that has ended before, or that runs elsewhere, it does not end: look at it as well.
     fn execution_closed(&self, execution_arn: &str) -> BoxFuture<'static, ()>;
+
+    /// Who looks at what an HTTP task sends and gets: nobody, unless a state is tested by itself.
+    fn http_trace(&self) -> Option<&HttpTrace> {
+        None
+    }
 }
 
 /// The host of an attempt.
@@ -58,22 +65,36 @@ impl Host {
     pub fn new(host: Arc<dyn TaskHost>) -> Self {
         Host(host)
     }
+
+    /// The attempt is nobody's, like that of the default, but its HTTP exchange is noted.
+    #[must_use]
+    pub fn traced(trace: Arc<HttpTrace>) -> Self {
+        Host(Arc::new(Nobody { trace: Some(trace) }))
+    }
+}
+
+/// What is submitted is not noted anywhere, and no end of an execution is told.
+#[derive(Default)]
+struct Nobody {
+    trace: Option<Arc<HttpTrace>>,
+}
+
+impl TaskHost for Nobody {
+    fn submitted(&self, _: Payload) {}
+
+    fn execution_closed(&self, _: &str) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn http_trace(&self) -> Option<&HttpTrace> {
+        self.trace.as_deref()
+    }
 }
 
 impl Default for Host {
     /// Nobody: what is submitted is not noted anywhere, and no end of an execution is told.
     fn default() -> Self {
-        struct Nobody;
-
-        impl TaskHost for Nobody {
-            fn submitted(&self, _: Payload) {}
-
-            fn execution_closed(&self, _: &str) -> BoxFuture<'static, ()> {
-                Box::pin(std::future::pending())
-            }
-        }
-
-        Host(Arc::new(Nobody))
+        Host(Arc::new(Nobody::default()))
     }
 }
 

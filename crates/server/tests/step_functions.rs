@@ -1,5 +1,6 @@
 //! The actions of Step Functions over a real engine.
 
+mod http_tasks;
 mod redrive;
 mod revisions;
 mod support;

@@ -10,7 +10,7 @@ use stepwell_aws::BoxFuture;
 use stepwell_integrations::connections::{
     Authorization, Connection, ConnectionError, Connections, HttpParameters,
 };
-use stepwell_integrations::{Integrations, TaskOutcome, TaskRunner};
+use stepwell_integrations::{Host, HttpTrace, Integrations, TaskOutcome, TaskRequest, TaskRunner};
 
 const HTTP: &str = "arn:aws:states:::http:invoke";
 
@@ -199,6 +199,67 @@ async fn a_token_is_got_before_the_request() {
         let (name, cause) = error(&outcome);
         assert_eq!(name, "Events.ConnectionResource.InvalidConnectionState");
         assert!(!cause.contains("cret"), "{cause}");
+    }
+}
+
+/// Connection, the task's own parameters, and the headers, query and body of the trace with and without secrets.
+#[tokio::test]
+async fn a_trace_has_the_connections_secrets_only_where_it_reveals_them() {
+    let answer = r#"{"access_token":"t-1"}"#;
+    let authorization_server = serve(Behaviour::Answer("200 OK", answer)).await;
+    let mut server = serve(Behaviour::Answer("500 Internal Server Error", "")).await;
+    let integrations = integrations(&format!("http://{}", authorization_server.address));
+    let form = json!({"RequestBodyEncoding": "URL_ENCODED"});
+    let cases = [
+        ("basic", json!({}), ("Authorization: Basic dXNlcjpwYXNzOndvcmQ=", "", None), ("", "", None)),
+        ("oauth", json!({}), ("Authorization: Bearer t-1", "", None), ("", "", None)),
+        (
+            "key",
+            json!({"RequestBody": {"b": 1, "c": 2}, "Transform": form}),
+            ("X-Key: k\nX-One: connection", "?q=connection", Some("c=2&b=connection")),
+            ("", "", Some("c=2")),
+        ),
+        (
+            "key",
+            json!({"Headers": {"X-KEY": "task", "X-Two": "task", "Range": "none"}}),
+            (
+                "X-Two: task\nRange: none\nX-Key: k\nX-One: connection",
+                "?q=connection",
+                Some(r#"{"b":"connection"}"#),
+            ),
+            ("X-Two: task\nRange: none", "", None),
+        ),
+    ];
+    for (connection, more, revealed, hidden) in cases {
+        for (reveals, (headers, query, body)) in [(true, revealed), (false, hidden)] {
+            let trace = Arc::new(HttpTrace::new(reveals));
+            let parameters = to(&server, "/", connection, more.clone()).to_string();
+            let traced = TaskRequest {
+                host: Host::traced(Arc::clone(&trace)),
+                ..request(resource(HTTP), &parameters)
+            };
+            let outcome = integrations.run(traced).await;
+            assert_eq!(error(&outcome).0, "States.Http.StatusCode.500");
+            let exchange = trace.exchange();
+            let seen = exchange.request.expect("was sent");
+            let lines: Vec<_> = seen.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            let general = ["User-Agent: Amazon|StepFunctions|HttpInvoke|us-east-1", "Range: bytes=0-262144"];
+            let lines: Vec<_> =
+                lines.iter().map(String::as_str).filter(|line| !general.contains(line)).collect();
+            assert_eq!(lines.join("\n"), headers, "{connection} {more} {reveals}");
+            assert_eq!(
+                seen.url,
+                format!("http://{}/{query}", server.address),
+                "{connection} {more} {reveals}"
+            );
+            assert_eq!(seen.body.as_deref(), body, "{connection} {more} {reveals}");
+            let response = exchange.response.expect("was answered");
+            assert_eq!((response.status_code, response.status_message), (500, "Internal Server Error"));
+            assert!(!format!("{trace:?}").contains(&seen.url), "{trace:?}");
+            // What is shown does not change what is sent.
+            let (_, sent, _) = taken_apart(&server.requests.recv().await.expect("a request"));
+            assert!(sent.contains_key("authorization") || sent["x-key"] == "k", "{sent:?}");
+        }
     }
 }
 

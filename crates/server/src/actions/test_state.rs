@@ -1,10 +1,11 @@
 //! TestState: runs one state, with or without a mock, and shows what is seen between its steps.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use stepwell_aws::Fault;
-use stepwell_engine::TaskCall;
+use stepwell_engine::{HttpTrace, TaskCall};
 
 use crate::limits::TEST_STATE_MAX;
 use crate::states::{StepFunctions, read_input};
@@ -31,7 +32,14 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
             within_the_limit(tokio::time::sleep(wait)).await?;
             (paused, None)
         }
-        Begun::Calling(call, paused) => (paused, Some(within_the_limit(called(&context, call)).await?)),
+        Begun::Calling(call, mut paused) => {
+            let trace = trial.http_trace().map(Arc::new);
+            let reply = within_the_limit(called(&context, call, trace.clone())).await?;
+            if let Some(trace) = trace {
+                paused.note_exchange(trace.exchange());
+            }
+            (paused, Some(reply))
+        }
     };
     context.blocking(move |_| Ok(test_state::end(&trial, paused, reply))).await
 }
@@ -46,9 +54,13 @@ async fn within_the_limit<T>(work: impl Future<Output = T>) -> Result<T, Fault> 
     }
 }
 
-async fn called(context: &StepFunctions, call: Call) -> Result<stepwell_asl::Payload, TaskError> {
+async fn called(
+    context: &StepFunctions,
+    call: Call,
+    http_trace: Option<Arc<HttpTrace>>,
+) -> Result<stepwell_asl::Payload, TaskError> {
     let Call { resource, parameters, role_arn } = call;
-    let outcome = context.engine().call_task(TaskCall { resource, parameters, role_arn }).await;
+    let outcome = context.engine().call_task(TaskCall { resource, parameters, role_arn, http_trace }).await;
     outcome.map_err(|failed| TaskError {
         error: failed.error.map(Into::into),
         cause: failed.cause.map(Into::into),

@@ -21,10 +21,11 @@ mod work;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{Program, State, StateId};
 use stepwell_asl::value::Object;
+use stepwell_engine::{HttpExchange, HttpTrace};
 
 pub(crate) use request::{Input, trial};
 pub(crate) use work::{Begun, Call, begin, end};
@@ -64,6 +65,10 @@ pub(crate) struct Trial {
     reader_data: Option<Payload>,
     /// Whether the answer has `inspectionData`.
     inspects: bool,
+    /// Whether it has the HTTP request and its response as well.
+    traces: bool,
+    /// Whether those show what the connection adds.
+    reveals_secrets: bool,
     entropy: u64,
     now_ms: i64,
 }
@@ -71,6 +76,11 @@ pub(crate) struct Trial {
 impl Trial {
     fn state(&self) -> &State {
         self.program.state(self.state)
+    }
+
+    /// Takes note of the HTTP exchange that its task has, where it is to be shown.
+    pub(crate) fn http_trace(&self) -> Option<HttpTrace> {
+        self.traces.then(|| HttpTrace::new(self.reveals_secrets))
     }
 }
 
@@ -86,6 +96,37 @@ impl Inspection {
     fn note_value(&mut self, member: &str, value: impl Into<Value>) {
         self.0.insert(member.into(), value.into());
     }
+
+    fn note_exchange(&mut self, exchange: HttpExchange) {
+        if let Some(request) = exchange.request {
+            let mut members = json!({
+                "protocol": request.protocol,
+                "method": request.method,
+                "url": request.url,
+                "headers": header_text(&request.headers),
+            });
+            if let Some(body) = request.body {
+                members["body"] = body.into();
+            }
+            self.note_value("request", members);
+        }
+        if let Some(response) = exchange.response {
+            let members = json!({
+                "protocol": response.protocol,
+                "statusCode": response.status_code.to_string(),
+                "statusMessage": response.status_message,
+                "headers": header_text(&response.headers),
+                "body": response.body,
+            });
+            self.note_value("response", members);
+        }
+    }
+}
+
+/// `[name: value, name: value]`. Source: "Using TestState API", the example of `TRACE`.
+fn header_text(headers: &[(String, String)]) -> String {
+    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    format!("[{}]", headers.join(", "))
 }
 
 /// What a state has come to.

@@ -55,6 +55,10 @@ pub(crate) fn trial(input: Input, account: &Account, now_ms: i64, entropy: u64) 
     if input.mock.is_some() && input.reveal_secrets == Some(true) {
         return Err(invalid("TestState does not support RevealSecrets when a mock is specified."));
     }
+    let traces = input.inspection_level.as_deref() == Some("TRACE");
+    if input.reveal_secrets == Some(true) && !traces {
+        return Err(invalid("TestState does not support RevealSecrets when InspectionLevel is not TRACE."));
+    }
     if let Some(mock) = &input.mock
         && mock.result.is_some() == mock.error_output.is_some()
     {
@@ -90,7 +94,9 @@ pub(crate) fn trial(input: Input, account: &Account, now_ms: i64, entropy: u64) 
     check_failure_count(kind, mock.as_ref(), failed_iterations)?;
     Ok(Trial {
         variables: variables(input.variables.as_deref())?,
-        inspects: matches!(input.inspection_level.as_deref(), Some("DEBUG" | "TRACE")),
+        inspects: traces || input.inspection_level.as_deref() == Some("DEBUG"),
+        traces,
+        reveals_secrets: input.reveal_secrets == Some(true),
         retries_made: configuration.retrier_retry_count.map_or(0, |n| n as u32),
         program,
         state,

@@ -14,6 +14,7 @@ use stepwell_asl::program::{
 };
 use stepwell_asl::template::Template;
 use stepwell_asl::value::{Object, Value};
+use stepwell_engine::HttpExchange;
 use stepwell_interpreter::Batching;
 
 use super::context::{Surroundings, with_item};
@@ -44,6 +45,13 @@ pub(crate) struct Call {
 /// What was seen up to the pause.
 #[derive(Debug)]
 pub(crate) struct Paused(Inspection);
+
+impl Paused {
+    /// Takes note of what the state's HTTP task has sent and got.
+    pub(crate) fn note_exchange(&mut self, exchange: HttpExchange) {
+        self.0.note_exchange(exchange);
+    }
+}
 
 /// Runs a state up to its end, or to the point where it needs somebody else.
 pub(crate) fn begin(trial: &Trial) -> Begun {

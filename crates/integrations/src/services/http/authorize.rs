@@ -22,7 +22,7 @@ pub(super) async fn headers(
     Ok(match &connection.authorization {
         Authorization::Basic { username, password } => {
             let both = STANDARD.encode(format!("{username}:{password}"));
-            vec![("authorization".to_owned(), format!("Basic {both}"))]
+            vec![("Authorization".to_owned(), format!("Basic {both}"))]
         }
         Authorization::ApiKey { name, value } => vec![(name.clone(), value.clone())],
         Authorization::OAuth { endpoint, method, client_id, client_secret, parameters } => {
@@ -36,7 +36,7 @@ pub(super) async fn headers(
             }
             let token = token(&answer.body)
                 .ok_or_else(|| no_token(arn, "the authorization server's answer holds no access_token"))?;
-            vec![("authorization".to_owned(), token)]
+            vec![("Authorization".to_owned(), token)]
         }
     })
 }

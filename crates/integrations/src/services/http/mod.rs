@@ -18,6 +18,7 @@ use stepwell_aws::Fault;
 use crate::connections::{ConnectionError, Connections};
 use crate::endpoint::http_client::{Answer, HttpClient};
 use crate::failure::Failure;
+use crate::http_trace::HttpResponseSeen;
 use crate::task::TaskRequest;
 
 /// Source: "Call HTTPS APIs", the quota of an HTTP task's duration.
@@ -43,8 +44,13 @@ pub(crate) async fn invoke(
         }
     };
     let extra = authorize::headers(client, &wanted.connection_arn, &connection).await?;
-    let request = wanted.with(parameters, &connection, extra)?;
+    let trace = task.host.http_trace();
+    let request = wanted.with(parameters, &connection, extra, trace)?;
+    let protocol = request.uri().scheme_str().unwrap_or_default().to_owned();
     let answer = client.send(request, ANSWER_TIMEOUT).await.map_err(no_answer)?;
+    if let Some(trace) = trace {
+        trace.answered(seen(protocol, &answer));
+    }
     if !answer.status.is_success() {
         return Err(refused(&answer));
     }
@@ -53,6 +59,21 @@ pub(crate) async fn invoke(
             "The content type of the HTTP response is a binary one, which HTTP tasks do not support",
         )
     })
+}
+
+fn seen(protocol: String, answer: &Answer) -> HttpResponseSeen {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    HttpResponseSeen {
+        protocol,
+        status_code: answer.status.as_u16(),
+        status_message: status_text(answer.status),
+        headers: answer
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value.as_bytes())))
+            .collect(),
+        body: text(&answer.body),
+    }
 }
 
 /// The region that the execution's ARN names.

@@ -6,8 +6,9 @@ use http_body_util::Full;
 use stepwell_asl::value::{Object, Value};
 
 use super::form::{self, ArrayFormat};
-use crate::connections::Connection;
+use crate::connections::{Connection, HttpParameters};
 use crate::failure::Failure;
+use crate::http_trace::{HttpRequestSeen, HttpTrace};
 use crate::parameters::unusable;
 
 /// Headers that a task must not set, in lower case. Source: "Call HTTPS APIs", unsupported headers; and the length,
@@ -57,14 +58,19 @@ const METHODS: [Method; 7] =
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// Names and values, in an order that is kept.
+type Pairs = Vec<(String, String)>;
+
 /// What the parameters say.
 pub(super) struct Wanted {
     pub(super) connection_arn: String,
     endpoint: Uri,
     method: Method,
-    /// Names in lower case; each at most once.
-    headers: Vec<(String, String)>,
-    query: Vec<(String, String)>,
+    /// As the task writes them; each at most once.
+    headers: Pairs,
+    /// Those that every request has, unless the task or its connection sets them.
+    general: Pairs,
+    query: Pairs,
     body: Option<Value>,
     encoding: BodyEncoding,
 }
@@ -85,17 +91,24 @@ impl Wanted {
         let endpoint = problems.field("ApiEndpoint", text(parameters, "ApiEndpoint").and_then(http_uri));
         let method = problems.field("Method", text(parameters, "Method").and_then(known_method));
         let connection_arn = problems.field("Authentication", connection_arn(parameters));
-        let headers = problems.field("Headers", headers(parameters, region));
+        let headers = problems.field("Headers", headers(parameters));
         let query = problems.field("QueryParameters", query(parameters));
         let encoding = problems.field("Transform", body_encoding(parameters));
-        let refused = headers.iter().flatten().find(|(name, _)| is_refused(name));
-        problems.found.extend(refused.map(|(name, _)| format!("The header '{name}' is not supported")));
+        let mut names = headers.iter().flatten().map(|(name, _)| name.to_ascii_lowercase());
+        let refused = names.find(|name| is_refused(name));
+        problems.found.extend(refused.map(|name| format!("The header '{name}' is not supported")));
+        let mut general = vec![
+            ("User-Agent".to_owned(), format!("Amazon|StepFunctions|HttpInvoke|{region}")),
+            ("Range".to_owned(), "bytes=0-262144".to_owned()),
+        ];
+        general.retain(|(name, _)| !headers.iter().any(|headers| has_header(headers, name)));
         let wanted = || {
             Some(Wanted {
                 connection_arn: connection_arn?,
                 endpoint: endpoint?,
                 method: method?,
                 headers: headers?,
+                general,
                 query: query?,
                 body: parameters.get("RequestBody").filter(|body| !matches!(body, Value::Null)).cloned(),
                 encoding: encoding?,
@@ -107,67 +120,128 @@ impl Wanted {
         wanted().ok_or_else(|| unusable(parameters, &[]))
     }
 
-    /// The request with what the connection adds and `extra`, the headers that let it in. Both win over the task's own.
+    /// The request with what the connection adds and `extra`, the headers that let it in. Both win over the task's own,
+    /// and both are secret to a `trace` that does not reveal them.
     pub(super) fn with(
         mut self,
         parameters: &Value,
         connection: &Connection,
-        extra: Vec<(String, String)>,
+        extra: Pairs,
+        trace: Option<&HttpTrace>,
     ) -> Result<Request<Full<Bytes>>, Failure> {
         let added = &connection.parameters;
-        for (name, value) in added.headers.iter().chain(&extra) {
-            let name = name.to_ascii_lowercase();
-            self.headers.retain(|(known, _)| *known != name);
-            self.headers.push((name, value.clone()));
+        let mut headers = Pairs::new();
+        for (name, value) in added.headers.iter().filter(|(name, _)| !has_header(&extra, name)) {
+            headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            headers.push((name.clone(), value.clone()));
         }
-        self.query.retain(|(name, _)| !added.query.iter().any(|(new, _)| new == name));
+        headers.splice(0..0, extra);
+        self.give_way(&headers, added).ok_or_else(|| {
+            let problem = "The value of the field 'RequestBody' has an invalid format: the connection adds body \
+                           parameters, so it must be an object";
+            unusable(parameters, &[problem.to_owned()])
+        })?;
+        let hidden =
+            trace.filter(|trace| !trace.reveals_secrets()).map(|trace| (trace, self.parts().seen(&self)));
+        self.headers.append(&mut headers);
         self.query.extend(added.query.iter().cloned());
         if !added.body.is_empty() {
-            let mut members = match self.body.take() {
-                None => Object::new(),
-                Some(Value::Object(members)) => Object::clone(&members),
-                Some(_) => {
-                    let problem = "The value of the field 'RequestBody' has an invalid format: the connection adds \
-                                   body parameters, so it must be an object";
-                    return Err(unusable(parameters, &[problem.to_owned()]));
-                }
-            };
+            let mut members = self.body.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
             for (name, value) in &added.body {
                 members.insert(name.as_str(), value.as_str());
             }
             self.body = Some(Value::from(members));
         }
-        self.build().ok_or_else(|| {
+        let parts = self.parts();
+        let seen = hidden.or_else(|| trace.map(|trace| (trace, parts.seen(&self))));
+        let request = parts.request(&self.method).ok_or_else(|| {
             unusable(parameters, &["The connection's parameters make no valid HTTP request".to_owned()])
-        })
+        })?;
+        if let Some((trace, seen)) = seen {
+            trace.sent(seen);
+        }
+        Ok(request)
     }
 
-    fn build(self) -> Option<Request<Full<Bytes>>> {
-        let mut uri = self.endpoint.to_string();
+    /// Drops everything in whose place a connection puts something. `None` where there is no place for what it adds.
+    fn give_way(&mut self, headers: &[(String, String)], added: &HttpParameters) -> Option<()> {
+        self.headers.retain(|(name, _)| !has_header(headers, name));
+        self.general.retain(|(name, _)| !has_header(headers, name));
+        self.query.retain(|(name, _)| !added.query.iter().any(|(new, _)| new == name));
+        if added.body.is_empty() {
+            return Some(());
+        }
+        self.body = match self.body.take() {
+            None => None,
+            Some(Value::Object(members)) => {
+                let mut members = Object::clone(&members);
+                for (name, _) in &added.body {
+                    members.remove(name);
+                }
+                Some(Value::from(members))
+            }
+            Some(_) => return None,
+        };
+        Some(())
+    }
+
+    fn parts(&self) -> Parts {
+        let mut url = self.endpoint.to_string();
         if !self.query.is_empty() {
-            uri.push(if uri.contains('?') { '&' } else { '?' });
-            uri.push_str(&form::encoded(&self.query));
+            url.push(if url.contains('?') { '&' } else { '?' });
+            url.push_str(&form::encoded(&self.query));
         }
         let (body, content_type) = match (&self.body, self.encoding) {
-            (None, _) => (String::new(), JSON),
-            (Some(Value::String(text)), BodyEncoding::Plain) => (text.to_string(), JSON),
-            (Some(body), BodyEncoding::Plain) => (body.to_json(), JSON),
+            (None, _) => (None, JSON),
+            (Some(Value::String(text)), BodyEncoding::Plain) => (Some(text.to_string()), JSON),
+            (Some(body), BodyEncoding::Plain) => (Some(body.to_json()), JSON),
             (Some(body @ (Value::Object(_) | Value::Array(_))), BodyEncoding::Form(format)) => {
                 let mut pairs = Vec::new();
                 form::pairs("", body, format, &mut pairs);
-                (form::encoded(&pairs), FORM)
+                (Some(form::encoded(&pairs)), FORM)
             }
-            (Some(body), BodyEncoding::Form(_)) => (form::scalar(body), FORM),
+            (Some(body), BodyEncoding::Form(_)) => (Some(form::scalar(body)), FORM),
         };
-        let mut request = Request::builder().method(self.method).uri(uri);
-        if !self.headers.iter().any(|(name, _)| name == "content-type") {
-            request = request.header("content-type", content_type);
+        let headers = self.headers.iter().chain(&self.general).cloned().collect();
+        Parts { url, headers, body, content_type }
+    }
+}
+
+/// A request, written down.
+struct Parts {
+    url: String,
+    headers: Pairs,
+    body: Option<String>,
+    /// The header's value where `headers` has none.
+    content_type: &'static str,
+}
+
+impl Parts {
+    fn request(self, method: &Method) -> Option<Request<Full<Bytes>>> {
+        let mut request = Request::builder().method(method).uri(&self.url);
+        if !has_header(&self.headers, "content-type") {
+            request = request.header("content-type", self.content_type);
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        request.body(Full::new(Bytes::from(body))).ok()
+        request.body(Full::new(Bytes::from(self.body.unwrap_or_default()))).ok()
     }
+
+    /// AWS shows no `Content-Type` that the task does not set.
+    fn seen(&self, wanted: &Wanted) -> HttpRequestSeen {
+        HttpRequestSeen {
+            protocol: wanted.endpoint.scheme_str().unwrap_or_default().to_owned(),
+            method: wanted.method.to_string(),
+            url: self.url.clone(),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+        }
+    }
+}
+
+fn has_header(headers: &[(String, String)], name: &str) -> bool {
+    headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
 }
 
 /// What is wrong, field by field.
@@ -208,12 +282,9 @@ fn http_uri(text: &str) -> Option<Uri> {
     (is_http && uri.host().is_some_and(|host| !host.is_empty())).then_some(uri)
 }
 
-/// The task's headers and those that every request has.
-fn headers(parameters: &Value, region: &str) -> Option<Vec<(String, String)>> {
-    let mut headers = vec![
-        ("user-agent".to_owned(), format!("Amazon|StepFunctions|HttpInvoke|{region}")),
-        ("range".to_owned(), "bytes=0-262144".to_owned()),
-    ];
+/// The task's headers.
+fn headers(parameters: &Value) -> Option<Pairs> {
+    let mut headers = Pairs::new();
     let given = match parameters.get("Headers") {
         None | Some(Value::Null) => return Some(headers),
         Some(given) => given.as_object()?,
@@ -223,11 +294,10 @@ fn headers(parameters: &Value, region: &str) -> Option<Vec<(String, String)>> {
             Value::Array(_) | Value::Object(_) | Value::Null => return None,
             scalar => form::scalar(scalar),
         };
-        let name = name.to_ascii_lowercase();
-        HeaderName::try_from(name.as_str()).ok()?;
+        HeaderName::try_from(&**name).ok()?;
         HeaderValue::try_from(value.as_str()).ok()?;
-        headers.retain(|(known, _)| *known != name);
-        headers.push((name, value));
+        headers.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        headers.push((name.to_string(), value));
     }
     Some(headers)
 }
@@ -236,7 +306,7 @@ fn is_refused(name: &str) -> bool {
     REFUSED_HEADERS.contains(&name) || REFUSED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-fn query(parameters: &Value) -> Option<Vec<(String, String)>> {
+fn query(parameters: &Value) -> Option<Pairs> {
     let given = match parameters.get("QueryParameters") {
         None | Some(Value::Null) => return Some(Vec::new()),
         Some(given) => given.as_object()?,
