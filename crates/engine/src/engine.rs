@@ -458,7 +458,7 @@ impl Engine {
         let mut figures = EngineFigures::of(&shards, self.inner.dispatcher.figures());
         figures.tasks_under_way = self.inner.dispatcher.under_way();
         (figures.activity_tasks_waiting, figures.activity_pollers) = self.inner.activities.waiting();
-        figures.throttled = self.inner.throttled.get();
+        figures.throttled += self.inner.throttled.get();
         figures
     }
 

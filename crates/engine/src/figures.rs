@@ -30,6 +30,9 @@ pub const TASK_OUTCOMES: [&str; 3] = ["succeeded", "failed", "given_up"];
 #[derive(Debug)]
 pub(crate) struct ShardFigures {
     pub started: Counter,
+    pub redriven: Counter,
+    /// Requests refused because too many executions run.
+    pub throttled: Counter,
     ended: [Counter; ENDS.len()],
     transitions: Counter,
     pub events: Counter,
@@ -45,6 +48,8 @@ impl Default for ShardFigures {
     fn default() -> Self {
         ShardFigures {
             started: Counter::default(),
+            redriven: Counter::default(),
+            throttled: Counter::default(),
             ended: Default::default(),
             transitions: Counter::default(),
             events: Counter::default(),
@@ -140,6 +145,8 @@ pub(crate) fn task_kind(resource: &ResourceKind) -> usize {
 pub struct EngineFigures {
     /// Executions started, children of Map Runs among them.
     pub started: u64,
+    /// Redrives: each ends one more time.
+    pub redriven: u64,
     /// Executions ended, by how.
     pub ended: Vec<(ExecutionStatus, u64)>,
     /// Executions that run and are in memory.
@@ -164,7 +171,7 @@ pub struct EngineFigures {
     pub activity_tasks_waiting: usize,
     /// Workers that wait for a task.
     pub activity_pollers: usize,
-    /// Requests refused because too many waited already.
+    /// Requests refused because too many waited already, or too much ran.
     pub throttled: u64,
 }
 
@@ -195,6 +202,7 @@ impl EngineFigures {
     pub(crate) fn of(shards: &[(Arc<ShardFigures>, usize)], tasks: &TaskFigures) -> EngineFigures {
         let mut all = EngineFigures {
             started: 0,
+            redriven: 0,
             ended: ENDS.map(|end| (end, 0)).to_vec(),
             in_memory: 0,
             parked: 0,
@@ -211,6 +219,8 @@ impl EngineFigures {
         };
         for (shard, queued_requests) in shards {
             all.started += shard.started.get();
+            all.redriven += shard.redriven.get();
+            all.throttled += shard.throttled.get();
             for ((_, sum), counter) in all.ended.iter_mut().zip(&shard.ended) {
                 *sum += counter.get();
             }

@@ -462,6 +462,7 @@ impl Shard {
             return;
         }
         if self.live.is_full() {
+            self.figures.throttled.add_alone(1);
             let _ = answer.send(Err(StartExecutionError::Throttled));
             return;
         }

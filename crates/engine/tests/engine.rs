@@ -516,6 +516,10 @@ async fn figures_say_what_happened_and_what_is_there() {
     let given_up = |figures: &stepwell_engine::EngineFigures| figures.tasks.len() == 2;
     let figures = eventually(&house, given_up).await;
     assert_eq!((figures.tasks[1].outcome, figures.tasks_under_way, figures.ended[3].1), ("given_up", 0, 1));
+    house.engine.redrive_execution(&held, None).await.expect("is redriven");
+    house.engine.stop_execution(&held, None, None).await.expect("stops");
+    let figures = house.engine.figures();
+    assert_eq!((figures.started, figures.redriven, figures.ended[3].1), (3, 1, 2));
     let store = house.store.figures();
     assert!(store.commits.get().count() >= 5, "{store:?}");
     assert_eq!(store.queued.get(), 0);

@@ -24,8 +24,6 @@ pub struct ExpressStart {
     pub info: Arc<ExecutionInfo>,
     /// Which revision of its machine it runs.
     pub revision: u64,
-    /// `traceHeader` of StartExecution.
-    pub trace_header: Option<Arc<str>>,
     /// Its input.
     pub input: Payload,
 }
@@ -63,7 +61,7 @@ impl ExpressStarts {
 }
 
 fn encode(start: &ExpressStart) -> Vec<u8> {
-    let ExpressStart { info, revision, trace_header, input } = start;
+    let ExpressStart { info, revision, input } = start;
     let mut w = Writer::default();
     w.byte(VERSION);
     w.text(&info.name);
@@ -74,7 +72,8 @@ fn encode(start: &ExpressStart) -> Vec<u8> {
     w.signed(info.start_ms);
     w.option(info.timeout_s, |w, s| w.unsigned(u64::from(s)));
     w.unsigned(*revision);
-    w.optional_text(trace_header.as_deref());
+    // Where `traceHeader` of StartExecution was kept, which nothing needs.
+    w.optional_text(None);
     w.text(input.text());
     w.0
 }
@@ -96,14 +95,11 @@ fn decode(execution_arn: &str, bytes: &[u8]) -> Result<ExpressStart, Malformed> 
         child_of: None,
         kind: ExecutionKind::Express,
     };
-    let start = ExpressStart {
-        info: Arc::new(info),
-        revision: r.unsigned()?,
-        trace_header: r.optional_text()?,
-        input: Payload::parse(r.text()?).map_err(|_| Malformed("an input is not JSON"))?,
-    };
+    let revision = r.unsigned()?;
+    let _trace_header: Option<Arc<str>> = r.optional_text()?;
+    let input = Payload::parse(r.text()?).map_err(|_| Malformed("an input is not JSON"))?;
     r.finish()?;
-    Ok(start)
+    Ok(ExpressStart { info: Arc::new(info), revision, input })
 }
 
 #[cfg(test)]
@@ -127,7 +123,6 @@ mod tests {
                 kind: ExecutionKind::Express,
             }),
             revision: 7,
-            trace_header: Some("Root=1".into()),
             input: Payload::parse(r#"{"a":1.0}"#).expect("is JSON"),
         };
         {
@@ -142,6 +137,15 @@ mod tests {
         let starts = ExpressStarts::open(&store).expect("opens again");
         let all: Vec<_> = starts.all().collect::<Result<_, _>>().expect("reads");
         assert_eq!(all, [start("a"), start("c")]);
+        // As older versions wrote it, with the trace of its start.
+        let mut older = encode(&start("a"));
+        let at =
+            older.windows(9).position(|bytes| bytes.ends_with(br#"{"a":1."#)).expect("its input is there");
+        assert_eq!(older[at], 0, "no trace");
+        let mut trace = super::Writer::default();
+        trace.optional_text(Some("Root=1"));
+        older.splice(at..=at, trace.0);
+        assert_eq!(decode(&start("a").info.execution_arn, &older).expect("reads"), start("a"));
         let mut cut = encode(&start("a"));
         cut.pop();
         assert!(decode("arn", &cut).is_err());

@@ -192,6 +192,8 @@ impl Page<'_> {
         let figures = engine.figures();
         let started = "Executions started, child executions of Map Runs among them";
         self.counter("stepwell_executions_started", started, None, figures.started)?;
+        let redriven = "Redrives, those of child executions of Map Runs among them";
+        self.counter("stepwell_executions_redriven", redriven, None, figures.redriven)?;
         let ended: Vec<_> = figures.ended.iter().map(|(status, count)| (status.name(), *count)).collect();
         self.counter_by("stepwell_executions_ended", "Executions ended, by final status", "status", &ended)?;
         let running = figures.in_memory + figures.parked;

@@ -118,8 +118,9 @@ struct Express {
     input_bytes: usize,
     /// Its entry in [`Shard::timers`].
     timer_ms: Option<i64>,
-    /// Whether its effects may leave at once: what the disk is to have of its start is there.
-    is_durable: bool,
+    /// How many [`Message::ExpressDurable`] are to come before its effects may leave at once: one for its start, where
+    /// the disk is to have it, and one for all that waits behind that. Nothing overtakes what was released before.
+    held: u32,
 }
 
 /// Who started it.
@@ -127,7 +128,10 @@ enum Origin {
     /// StartSyncExecution.
     Sync(oneshot::Sender<Result<SyncExecution, StartExecutionError>>),
     /// StartExecution.
-    Async,
+    Async {
+        /// Whether the store has its start.
+        is_stored: bool,
+    },
     /// A Map Run.
     Child(Box<Child>),
 }
@@ -148,16 +152,17 @@ pub(crate) fn is_express(key: ExecutionKey) -> bool {
 impl Shard {
     /// StartExecution of an Express machine. A name may be used as often as one likes.
     pub(super) fn start_express(&mut self, request: StartRequest) {
-        let StartRequest { info, revision, input, trace_header, answer, .. } = request;
+        let StartRequest { info, revision, input, answer, .. } = request;
         if self.express.is_full() {
+            self.figures.throttled.add_alone(1);
             let _ = answer.send(Err(StartExecutionError::Throttled));
             return;
         }
         let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info });
         let started = StartedExecution { execution_arn: info.execution_arn.clone(), start_ms: info.start_ms };
-        let start = ExpressStart { info: info.clone(), revision: revision.key, trace_header, input };
+        let start = ExpressStart { info: info.clone(), revision: revision.key, input };
         let input = start.input.clone();
-        let (key, decision) = self.begin(info, revision, input, Origin::Async);
+        let (key, decision) = self.begin(info, revision, input, Origin::Async { is_stored: false });
         let has_ended = is_end(&decision);
         let logged = self.log_express(key, &decision);
         if has_ended && !logged {
@@ -167,27 +172,24 @@ impl Shard {
             return;
         }
         if !has_ended {
-            self.surroundings.express_starts.put(&mut self.batch, &start);
+            self.store_start(key, &start);
         }
         self.releases.push(Release::Start(answer, Ok(started)));
-        self.follow(key, decision);
-        if !has_ended {
-            self.releases.push(Release::Message(Message::ExpressDurable { key }));
-        }
+        self.follow(key, decision, !has_ended);
     }
 
     /// StartSyncExecution.
     pub(super) fn start_sync(&mut self, request: SyncRequest) {
         let SyncRequest { info, revision, input, answer } = request;
         if self.express.is_full() {
+            self.figures.throttled.add_alone(1);
             let _ = answer.send(Err(StartExecutionError::Throttled));
             return;
         }
         let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info });
         let (key, decision) = self.begin(info, revision, input, Origin::Sync(answer));
-        self.express_durable(key);
         self.log_express(key, &decision);
-        self.follow(key, decision);
+        self.follow(key, decision, false);
     }
 
     /// Starts an Express child of a Map Run, unless it runs; one that has ended tells its parent once more.
@@ -227,13 +229,19 @@ impl Shard {
         let (key, decision) = self.begin(info, revision, input, Origin::Child(Box::new(child)));
         self.express.children.insert(arn, key);
         self.log_express(key, &decision);
-        if is_stored {
-            self.express_durable(key);
-        } else if !is_end(&decision) {
+        let is_new = !is_stored && !is_end(&decision);
+        if is_new {
             self.store_child(key, &decision.records);
-            self.releases.push(Release::Message(Message::ExpressDurable { key }));
         }
-        self.follow(key, decision);
+        self.follow(key, decision, is_new);
+    }
+
+    /// Adds the start of an asynchronous execution to the round's batch.
+    fn store_start(&mut self, key: ExecutionKey, start: &ExpressStart) {
+        self.surroundings.express_starts.put(&mut self.batch, start);
+        if let Some(Express { origin: Origin::Async { is_stored }, .. }) = self.express.live.get_mut(&key) {
+            *is_stored = true;
+        }
     }
 
     /// Adds the start of a child to the round's batch.
@@ -259,17 +267,16 @@ impl Shard {
 
     /// Runs an execution from its start once more.
     pub(super) fn run_express_again(&mut self, start: ExpressStart) {
-        let ExpressStart { info, revision, input, .. } = start;
+        let ExpressStart { info, revision, input } = start;
         let Some(revision) = self.surroundings.machines.revision(revision) else {
             tracing::error!(execution = %info.execution_arn, "its definition is missing; it cannot run again");
             return;
         };
         // It has five minutes of its own.
         let info = Arc::new(ExecutionInfo { start_ms: self.now_ms, ..(*info).clone() });
-        let (key, decision) = self.begin(info, revision, input, Origin::Async);
-        self.express_durable(key);
+        let (key, decision) = self.begin(info, revision, input, Origin::Async { is_stored: true });
         self.log_express(key, &decision);
-        self.follow(key, decision);
+        self.follow(key, decision, false);
     }
 
     /// Runs a child from its start once more, unless its Map Run has asked for it meanwhile.
@@ -348,13 +355,13 @@ impl Shard {
         let decision = decide(&express.revision.program, &mut express.execution, command, moment);
         self.figures.decided(&decision.records);
         self.log_express(key, &decision);
-        self.follow(key, decision);
+        self.follow(key, decision, false);
     }
 
-    /// What the disk is to have of its start is there.
+    /// What was released before this has left.
     pub(super) fn express_durable(&mut self, key: ExecutionKey) {
         if let Some(express) = self.express.live.get_mut(&key) {
-            express.is_durable = true;
+            express.held = express.held.saturating_sub(1);
         }
     }
 
@@ -373,7 +380,7 @@ impl Shard {
         self.figures.started.add_alone(1);
         self.figures.decided(&decision.records);
         self.express.input_bytes += input_bytes;
-        let express = Express { execution, revision, origin, input_bytes, timer_ms: None, is_durable: false };
+        let express = Express { execution, revision, origin, input_bytes, timer_ms: None, held: 0 };
         self.express.live.insert(key, express);
         (key, decision)
     }
@@ -389,14 +396,15 @@ impl Shard {
         is_any
     }
 
-    /// Sends out what follows from a decision.
-    fn follow(&mut self, key: ExecutionKey, decision: Decision) {
+    /// Sends out what follows from a decision; of a start that the round's batch has, once that is durable.
+    fn follow(&mut self, key: ExecutionKey, decision: Decision, is_stored_now: bool) {
         if is_end(&decision) {
             self.end(key, decision);
             return;
         }
         let Some(express) = self.express.live.get_mut(&key) else { return };
-        let is_durable = express.is_durable;
+        let is_held = is_stored_now || express.held > 0;
+        express.held += u32::from(is_held);
         let due_ms = express.execution.next_due_ms();
         let old_ms = std::mem::replace(&mut express.timer_ms, due_ms);
         if old_ms != due_ms {
@@ -404,35 +412,46 @@ impl Shard {
             self.timers.extend(due_ms.map(|due_ms| (due_ms, key)));
         }
         let info = express.execution.info().clone();
+        let mut goes_on = false;
         for effect in decision.effects {
             let release = match effect {
                 Effect::Dispatch(dispatch) => self.hand_out(key, &info, &dispatch, Progress::New),
                 Effect::Cancel { scheduled_event } => Release::Cancel((key, scheduled_event)),
-                Effect::Continue => Release::Message(Message::Continue { key }),
+                Effect::Continue => {
+                    goes_on = true;
+                    continue;
+                }
                 // No Express machine has a Distributed Map.
                 Effect::StartChild(_) | Effect::StopChild { .. } | Effect::Finished { .. } => continue,
             };
-            self.release_express(is_durable, release);
+            self.release_express(is_held, release);
+        }
+        // After its calls, lest a later Cancel come before them; before it goes on, which then is held no more.
+        if is_held {
+            self.releases.push(Release::Message(Message::ExpressDurable { key }));
+        }
+        if goes_on {
+            self.release_express(is_held, Release::Message(Message::Continue { key }));
         }
     }
 
-    fn release_express(&mut self, is_durable: bool, release: Release) {
-        if is_durable {
-            perform(release, &Ok(()), &self.surroundings, &self.itself);
-        } else {
+    fn release_express(&mut self, is_held: bool, release: Release) {
+        if is_held {
             self.releases.push(release);
+        } else {
+            perform(release, &Ok(()), &self.surroundings, &self.itself);
         }
     }
 
     /// Lets an execution go that `decision` has ended.
     fn end(&mut self, key: ExecutionKey, decision: Decision) {
         let Some(express) = self.express.live.remove(&key) else { return };
-        let Express { execution, origin, input_bytes, timer_ms, is_durable, .. } = express;
+        let Express { execution, origin, input_bytes, timer_ms, held, .. } = express;
         self.express.input_bytes -= input_bytes;
         timer_ms.map(|due_ms| self.timers.remove(&(due_ms, key)));
         for effect in &decision.effects {
             if let Effect::Cancel { scheduled_event } = effect {
-                self.release_express(is_durable, Release::Cancel((key, *scheduled_event)));
+                self.release_express(held > 0, Release::Cancel((key, *scheduled_event)));
             }
         }
         let Some(outcome) = outcome(&decision, &execution, self.now_ms) else { return };
@@ -455,7 +474,10 @@ impl Shard {
                 // A caller who has gone has not stopped it.
                 let _ = answer.send(Ok(ended));
             }
-            Origin::Async => self.surroundings.express_starts.delete(&mut self.batch, &info.execution_arn),
+            Origin::Async { is_stored: false } => {}
+            Origin::Async { is_stored: true } => {
+                self.surroundings.express_starts.delete(&mut self.batch, &info.execution_arn);
+            }
             Origin::Child(child) => self.end_child(*child, outcome, &decision),
         }
     }

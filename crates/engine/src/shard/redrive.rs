@@ -52,6 +52,7 @@ impl Shard {
             return Err(RedriveExecutionError::NotRedrivable { reason });
         }
         if self.live.is_full() {
+            self.figures.throttled.add_alone(1);
             return Err(RedriveExecutionError::Throttled);
         }
         let redriven = self.begin_redrive(key, row, |redrives, redrive_ms| {
@@ -83,6 +84,7 @@ impl Shard {
         live.row.redrives.last_ms = Some(redrive_ms);
         change(&mut live.row.redrives, redrive_ms);
         self.surroundings.executions.put_redriven(&mut self.batch, key, &closed, &live.row);
+        self.figures.redriven.add_alone(1);
         self.run_on(key, live, decision);
         Ok(Some(redrive_ms))
     }

@@ -73,7 +73,13 @@ async fn a_name_is_used_as_often_as_one_likes_and_an_end_leaves_nothing() {
     until("their end", || house.started().is_empty()).await;
     // One that needs nobody else has ended when its start is answered.
     let quick = house.machine_of(MachineType::Express, "quick", PASS);
+    let changes = || {
+        house.store.flush().expect("is written");
+        house.store.figures().changes.get()
+    };
+    let before = changes();
     house.start(&quick, None, "{}").await.expect("starts");
+    assert_eq!(changes(), before, "the disk learns nothing of it");
     assert!(house.started().is_empty());
     assert_eq!(gate.attempts().len(), 2);
     house.lose();
