@@ -375,6 +375,12 @@ pub fn describe(start_ms: i64, batches: &[Vec<Record>]) -> Vec<String> {
             Record::Private(PrivateRecord::ThreadStarted { index, .. }) => {
                 lines.push(format!("(child {index} begins)"))
             }
+            Record::Private(PrivateRecord::MapItemsKept { items, .. }) => {
+                lines.push(format!("(items {})", items.payload.text()));
+            }
+            Record::Private(PrivateRecord::MapItemsBatched { ends, .. }) => {
+                lines.push(format!("(batches up to items {ends:?})"));
+            }
             Record::Private(PrivateRecord::ChildExecutionStarted { index, .. }) => {
                 lines.push(format!("(child execution {index} begins)"));
             }

@@ -153,6 +153,7 @@ impl Execution {
                     input: input.clone(),
                     retries: Vec::new(),
                     activity: Activity::Ready,
+                    items: None,
                     given_up: None,
                 });
             }
@@ -211,6 +212,8 @@ impl Execution {
             PrivateRecord::WaitScheduled { thread, .. }
             | PrivateRecord::RetryScheduled { thread, .. }
             | PrivateRecord::HeartbeatReceived { thread, .. }
+            | PrivateRecord::MapItemsKept { thread, .. }
+            | PrivateRecord::MapItemsBatched { thread, .. }
             | PrivateRecord::ChildExecutionStarted { thread, .. }
             | PrivateRecord::ChildExecutionEnded { thread, .. } => *thread,
         };
@@ -233,6 +236,12 @@ impl Execution {
                 if let Activity::Task(attempt) = &mut visit.activity {
                     attempt.heartbeat_due_ms = after(*at_ms, attempt.heartbeat_s);
                 }
+            }
+            PrivateRecord::MapItemsKept { items, .. } => {
+                visit.items.get_or_insert_default().stored = Some(items.clone())
+            }
+            PrivateRecord::MapItemsBatched { ends, .. } => {
+                visit.items.get_or_insert_default().batch_ends = Some(ends.clone());
             }
             PrivateRecord::ChildExecutionStarted { index, .. } => {
                 if let Activity::MapRun(run) = &mut visit.activity {
@@ -519,6 +528,7 @@ fn apply_to_visit(
         }
         EventDetails::MapStateStarted { length, concurrency } => {
             visit.given_up = None;
+            visit.items = Some(Box::default());
             Activity::Children(Children::new(*length, *concurrency))
         }
         _ => return None,

@@ -44,7 +44,7 @@ impl Batching {
         batches
     }
 
-    fn batch(&self, items: &[Payload]) -> Payload {
+    pub(crate) fn batch(&self, items: &[Payload]) -> Payload {
         let mut members = Object::new();
         if let Some(common) = &self.common {
             members.insert("BatchInput", common.clone());

@@ -119,7 +119,6 @@ impl Surroundings<'_> {
             let visit = container.visit()?;
             let state = self.program.state(visit.state);
             if let StateKind::Map(map) = &state.kind {
-                // The items are a function of what the Map state saw: computed again rather than stored again.
                 let surroundings = Surroundings {
                     thread: container,
                     visit,
@@ -130,8 +129,8 @@ impl Surroundings<'_> {
                     context: OnceCell::new(),
                     ..*self
                 };
-                let (_, items) = crate::states::map::items(&surroundings, state, map).ok()?;
-                let value = items.get(parent.index as usize)?.clone();
+                let items = crate::states::map::items(&surroundings, state, map).ok()?;
+                let value = crate::items::item(&items, parent.index)?.clone();
                 return Some(Item { index: parent.index, value });
             }
             thread = container;

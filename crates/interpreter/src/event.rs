@@ -264,6 +264,20 @@ pub enum PrivateRecord {
         /// Its chain.
         thread: ThreadId,
     },
+    /// What a Map state iterates over, where it would not be the same if it were evaluated once more.
+    MapItemsKept {
+        /// The chain that visits the Map state.
+        thread: ThreadId,
+        /// An array.
+        items: Stored,
+    },
+    /// How the items of a Map Run are batched.
+    MapItemsBatched {
+        /// The chain that visits the Map state.
+        thread: ThreadId,
+        /// How many items there are up to the end of each batch.
+        ends: Arc<[u32]>,
+    },
     /// A child execution of a Map Run is to be started.
     ChildExecutionStarted {
         /// The chain that visits the Map state.
@@ -308,6 +322,7 @@ impl PrivateRecord {
     pub fn stored(&self) -> Option<&Stored> {
         match self {
             PrivateRecord::ThreadStarted { input, .. } => Some(input),
+            PrivateRecord::MapItemsKept { items, .. } => Some(items),
             PrivateRecord::ChildExecutionEnded { output, .. } => output.as_ref(),
             _ => None,
         }

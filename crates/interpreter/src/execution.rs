@@ -7,6 +7,7 @@ use stepwell_asl::program::{Program, ResourceKind, StateId, StateKind};
 
 use crate::command::TaskDispatch;
 use crate::event::{Stored, ThreadId};
+use crate::items::MapItems;
 use crate::limits::EXPRESS_SECONDS_MAX;
 use crate::map_run::{MapRun, MapRunState, MapRuns};
 use crate::redrive::GivenUp;
@@ -214,6 +215,8 @@ pub(crate) struct Visit {
     /// Retries made so far, per retrier.
     pub retries: Vec<u32>,
     pub activity: Activity,
+    /// What a Map state that has begun iterates over.
+    pub items: Option<Box<MapItems>>,
     /// What a Parallel or Map state held when it failed, until it is tried again.
     pub given_up: Option<Box<GivenUp>>,
 }

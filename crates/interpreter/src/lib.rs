@@ -15,6 +15,7 @@ mod context;
 mod decide;
 mod event;
 mod execution;
+mod items;
 pub mod limits;
 mod map_run;
 mod parameters;

@@ -28,6 +28,9 @@ pub const INLINE_MAP_CONCURRENCY_MAX: u32 = 40;
 /// Items of an inline Map: each has two events of its own, so that more could never fit a history.
 pub const MAP_ITEMS_MAX: u32 = 262_144;
 
+/// Bytes of the items of a Map that an expression computes: they are kept with the execution, as variables are.
+pub const MAP_ITEMS_BYTES_MAX: usize = VARIABLES_BYTES_MAX;
+
 /// Child executions of a Map Run that run at a time where the definition sets no lower limit.
 pub const MAP_RUN_CONCURRENCY_MAX: u32 = 10_000;
 

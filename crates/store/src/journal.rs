@@ -72,6 +72,14 @@ mod tag {
     pub(super) const STATE_ABORTED: u8 = 80;
     pub(super) const EVALUATION_FAILED: u8 = 81;
     pub(super) const MAP_RUN_REDRIVEN: u8 = 82;
+    /// The first tag of a private record for which there was no room below the events.
+    pub(super) const MORE_PRIVATE: u8 = 200;
+    pub(super) const MAP_ITEMS_KEPT: u8 = 200;
+    pub(super) const MAP_ITEMS_BATCHED: u8 = 201;
+
+    pub(super) fn is_event(tag: u8) -> bool {
+        (EVENTS..MORE_PRIVATE).contains(&tag)
+    }
 }
 
 /// The state types in the order of their numbers on disk.
@@ -167,7 +175,7 @@ pub(crate) fn first_event_id(bytes: &[u8]) -> Result<Option<u64>, Malformed> {
     let mut unread = |_, _| Ok(Payload::empty_object());
     for _ in 0..r.unsigned()? {
         let tag = r.byte()?;
-        if tag >= tag::EVENTS {
+        if tag::is_event(tag) {
             return r.unsigned().map(Some);
         }
         read_private::<Malformed>(tag, &mut r, base_ms, &mut unread)?;
@@ -213,6 +221,17 @@ fn write_private(w: &mut Writer, base_ms: i64, record: &PrivateRecord) {
             w.unsigned(u64::from(*index));
             stored(w, input);
             w.unsigned(*previous_event_id);
+        }
+        PrivateRecord::MapItemsKept { thread, items } => {
+            w.byte(tag::MAP_ITEMS_KEPT);
+            w.unsigned(u64::from(thread.0));
+            stored(w, items);
+        }
+        PrivateRecord::MapItemsBatched { thread, ends } => {
+            w.byte(tag::MAP_ITEMS_BATCHED);
+            w.unsigned(u64::from(thread.0));
+            w.unsigned(ends.len() as u64);
+            ends.iter().for_each(|end| w.unsigned(u64::from(*end)));
         }
         PrivateRecord::ChildExecutionStarted { thread, index } => {
             w.byte(tag::CHILD_STARTED);
@@ -475,7 +494,7 @@ fn read_record<E: From<Malformed>>(
     refer: &mut dyn FnMut(u32, u32) -> Result<Payload, E>,
 ) -> Result<Record, E> {
     let tag = r.byte()?;
-    if tag < tag::EVENTS {
+    if !tag::is_event(tag) {
         return read_private(tag, r, base_ms, refer).map(Record::Private);
     }
     let id = r.unsigned()?;
@@ -512,6 +531,18 @@ fn read_private<E: From<Malformed>>(
                 input,
                 previous_event_id: r.unsigned()?,
             }
+        }
+        tag::MAP_ITEMS_KEPT => {
+            let (batch, number) = (r.unsigned_32()?, r.unsigned_32()?);
+            let items = Stored { batch, index: number, payload: refer(batch, number)? };
+            PrivateRecord::MapItemsKept { thread: first, items }
+        }
+        tag::MAP_ITEMS_BATCHED => {
+            let mut ends = Vec::new();
+            for _ in 0..r.unsigned()? {
+                ends.push(r.unsigned_32()?);
+            }
+            PrivateRecord::MapItemsBatched { thread: first, ends: ends.into() }
         }
         tag::CHILD_STARTED => PrivateRecord::ChildExecutionStarted { thread: first, index: r.unsigned_32()? },
         tag::CHILD_ENDED => {
@@ -692,4 +723,26 @@ fn read_task_resource(r: &mut Reader<'_>) -> Result<TaskResource, Malformed> {
 
 fn read_state_type(r: &mut Reader<'_>) -> Result<StateType, Malformed> {
     STATE_TYPES.get(r.byte()? as usize).copied().ok_or(Malformed("it names an unknown state type"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_map_iterates_over_comes_back() {
+        let thread = ThreadId(300);
+        let items = Stored { batch: 7, index: 0, payload: Payload::parse("[1,2,3]").unwrap() };
+        let details = EventDetails::MapStateStarted { length: 3, concurrency: 0 };
+        let event = HistoryEvent { id: 77, previous_event_id: 76, timestamp_ms: 5, thread, details };
+        let records = [
+            Record::Private(PrivateRecord::MapItemsKept { thread, items }),
+            Record::Private(PrivateRecord::MapItemsBatched { thread, ends: [2, 300].into() }),
+            Record::Event(event),
+        ];
+        let bytes = encode(7, &records);
+        let read = decode::<Malformed>(7, &bytes, &mut |_, _| Err(Malformed("no other batch is needed")));
+        assert_eq!(read.unwrap(), records);
+        assert_eq!(first_event_id(&bytes).unwrap(), Some(77));
+    }
 }

@@ -10,8 +10,9 @@ use super::flow::{self, Leaving, Outcome, target};
 use super::{children, map_run};
 use crate::context::{Item, Surroundings};
 use crate::decide::{Deciding, Stop};
-use crate::event::{EventDetails, ThreadId};
-use crate::limits::{INLINE_MAP_CONCURRENCY_MAX, MAP_ITEMS_MAX};
+use crate::event::{EventDetails, PrivateRecord, ThreadId};
+use crate::items::{are_derived, item};
+use crate::limits::{INLINE_MAP_CONCURRENCY_MAX, MAP_ITEMS_BYTES_MAX, MAP_ITEMS_MAX};
 
 /// Looks the items up; the iterations begin with the state's next steps.
 pub(super) fn begin(
@@ -24,7 +25,7 @@ pub(super) fn begin(
         return map_run::begin(deciding, thread, state, map);
     }
     let surroundings = deciding.surroundings(thread, state);
-    let (_, items) = items(&surroundings, state, map)?;
+    let items = look_up(&surroundings, state, map)?;
     let concurrency = match &map.max_concurrency {
         None => 0,
         Some(field) if flow::is_jsonata(state) => {
@@ -36,16 +37,42 @@ pub(super) fn begin(
         }
     };
     drop(surroundings);
-    let length = u32::try_from(items.len())
-        .ok()
-        .filter(|length| *length <= MAP_ITEMS_MAX)
-        .ok_or_else(|| StatesError::runtime(format!("The Map state has more than {MAP_ITEMS_MAX} items.")))?;
     let concurrency = if concurrency == 0 {
         INLINE_MAP_CONCURRENCY_MAX
     } else {
         concurrency.min(INLINE_MAP_CONCURRENCY_MAX)
     };
-    deciding.emit(thread, EventDetails::MapStateStarted { length, concurrency })
+    started(deciding, thread, map, items, concurrency)
+}
+
+/// The state has begun: its items are kept as they are now.
+pub(super) fn started(
+    deciding: &mut Deciding<'_>,
+    thread: ThreadId,
+    map: &Map,
+    items: Value,
+    concurrency: u32,
+) -> Result<(), Stop> {
+    let length = items.as_array().map_or(0, <[Value]>::len);
+    let length = u32::try_from(length)
+        .ok()
+        .filter(|length| *length <= MAP_ITEMS_MAX)
+        .ok_or_else(|| StatesError::runtime(format!("The Map state has more than {MAP_ITEMS_MAX} items.")))?;
+    let is_derived = are_derived(map);
+    let payload = Payload::from_value(items);
+    if !is_derived && payload.is_longer_than(MAP_ITEMS_BYTES_MAX) {
+        let cause = format!("The items of the Map state have more than {MAP_ITEMS_BYTES_MAX} bytes.");
+        return Err(StatesError::runtime(cause).into());
+    }
+    deciding.emit(thread, EventDetails::MapStateStarted { length, concurrency })?;
+    if is_derived {
+        if let Some(kept) = &super::visit(deciding, thread).items {
+            kept.keep(payload.value());
+        }
+        return Ok(());
+    }
+    let items = deciding.store(payload);
+    deciding.note(PrivateRecord::MapItemsKept { thread, items })
 }
 
 /// Begins as many iterations as may run, or leaves the state when all have ended.
@@ -61,13 +88,11 @@ pub(super) fn go_on(
         return leave(deciding, thread, state, map, result);
     }
     let raw = super::visit(deciding, thread).input.clone();
-    let (effective, items) = items(&deciding.surroundings(thread, state), state, map)?;
+    let items = items(&deciding.surroundings(thread, state), state, map)?;
+    let selecting = Selecting::new(&deciding.surroundings(thread, state), state, map)?;
     while children::of(deciding, thread).may_begin_another() {
         let index = children::of(deciding, thread).next_index;
-        let value = items.get(index as usize).cloned().ok_or_else(lost_item)?;
-        let surroundings = deciding.surroundings(thread, state);
-        let input = item_input(&surroundings, state, map, &effective, index, value)?;
-        drop(surroundings);
+        let input = selecting.input(&deciding.surroundings(thread, state), &items, index)?;
         let child = children::begin_next(deciding, thread, input, &[&raw])?;
         deciding.emit(child, EventDetails::MapIterationStarted { name: state.name.clone(), index })?;
         if deciding.over_budget() {
@@ -77,45 +102,65 @@ pub(super) fn go_on(
     Ok(())
 }
 
-/// There are fewer items than there were when the state began.
-pub(super) fn lost_item() -> StatesError {
-    StatesError::runtime("The Map state has fewer items than it had when it was started.")
+/// How items become inputs of iterations or child executions.
+pub(super) struct Selecting<'a> {
+    state: &'a State,
+    map: &'a Map,
+    /// What a JSONPath `ItemSelector` looks at.
+    effective: Payload,
 }
 
-/// The input of the iteration or child execution for an item: the item, or what `ItemSelector` makes of it.
-pub(super) fn item_input(
-    surroundings: &Surroundings<'_>,
-    state: &State,
-    map: &Map,
-    effective: &Payload,
-    index: u32,
-    value: Value,
-) -> Result<Payload, Stop> {
-    let Some(template) = &map.item_selector else { return Ok(Payload::from_value(value)) };
-    let surroundings = surroundings.for_item(Item { index, value });
-    let input = Payload::from_value(if flow::is_jsonata(state) {
-        template.evaluate_query(&flow::scope(&surroundings), "ItemSelector")?
-    } else {
-        template.evaluate(effective.value(), &surroundings)?
-    });
-    flow::check_size(&state.name, &input)?;
-    Ok(input)
+impl<'a> Selecting<'a> {
+    pub(super) fn new(surroundings: &Surroundings<'_>, state: &'a State, map: &'a Map) -> Result<Self, Stop> {
+        let effective = match map.item_selector {
+            Some(_) => flow::input(surroundings, state, &map.input_path, None, None)?,
+            None => Payload::empty_object(),
+        };
+        Ok(Selecting { state, map, effective })
+    }
+
+    /// The input for one of `items`: the item, or what `ItemSelector` makes of it.
+    pub(super) fn input(
+        &self,
+        surroundings: &Surroundings<'_>,
+        items: &Value,
+        index: u32,
+    ) -> Result<Payload, Stop> {
+        let fewer = || StatesError::runtime("The Map state has fewer items than it had when it was started.");
+        let value = item(items, index).cloned().ok_or_else(fewer)?;
+        let Some(template) = &self.map.item_selector else { return Ok(Payload::from_value(value)) };
+        let surroundings = surroundings.for_item(Item { index, value });
+        let input = Payload::from_value(if flow::is_jsonata(self.state) {
+            template.evaluate_query(&flow::scope(&surroundings), "ItemSelector")?
+        } else {
+            template.evaluate(self.effective.value(), &surroundings)?
+        });
+        flow::check_size(&self.state.name, &input)?;
+        Ok(input)
+    }
 }
 
-/// The effective input of a Map and what it iterates over: the elements of an array.
-pub(crate) fn items(
-    surroundings: &Surroundings<'_>,
-    state: &State,
-    map: &Map,
-) -> Result<(Payload, Vec<Value>), Stop> {
+/// What a Map that has begun iterates over: the array that it began with.
+pub(crate) fn items(surroundings: &Surroundings<'_>, state: &State, map: &Map) -> Result<Value, Stop> {
+    let kept = surroundings.visit.items.as_ref();
+    if let Some(items) = kept.and_then(|kept| kept.known()) {
+        return Ok(items.clone());
+    }
+    // Derived once more after a crash; also where the journal was written before it kept items.
+    let items = look_up(surroundings, state, map)?;
+    if let Some(kept) = kept {
+        kept.keep(&items);
+    }
+    Ok(items)
+}
+
+/// What a Map is to iterate over, as of now.
+pub(super) fn look_up(surroundings: &Surroundings<'_>, state: &State, map: &Map) -> Result<Value, Stop> {
+    if flow::is_jsonata(state) {
+        return Ok(map.items.resolve_query(&flow::scope(surroundings))?);
+    }
     let effective = flow::input(surroundings, state, &map.input_path, None, None)?;
-    let items = if flow::is_jsonata(state) {
-        map.items.resolve_query(&flow::scope(surroundings))?
-    } else {
-        map.items.resolve(effective.value(), surroundings)?
-    };
-    let elements = items.as_array().map(<[Value]>::to_vec).unwrap_or_default();
-    Ok((effective, elements))
+    Ok(map.items.resolve(effective.value(), surroundings)?)
 }
 
 /// Leaves the state with what all iterations or children gave.

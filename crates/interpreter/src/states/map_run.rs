@@ -8,17 +8,18 @@ use std::sync::Arc;
 use stepwell_asl::environment::StatesError;
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::{CountField, ItemBatcher, Map, PercentageField, State};
+use stepwell_asl::value::Value;
 
 use super::children::results_of;
 use super::flow;
-use super::map::{item_input, items};
+use super::map::{Selecting, items, look_up};
 use crate::batches::Batching;
 use crate::command::{ChildStart, Effect};
 use crate::context::Surroundings;
 use crate::decide::{Deciding, Stop};
 use crate::event::{EventDetails, PrivateRecord, ThreadId};
 use crate::execution::{Activity, ChildOf, Execution, ExecutionInfo, ExecutionKind};
-use crate::limits::{MAP_ITEMS_MAX, MAP_RUN_REDRIVES_MAX};
+use crate::limits::MAP_RUN_REDRIVES_MAX;
 use crate::map_run::MapRun;
 
 /// Begins the Map Run; its children begin with the state's next steps.
@@ -37,20 +38,24 @@ pub(super) fn begin(
             return Err(StatesError::runtime(cause).into());
         }
     }
-    let (_, items) = items(&deciding.surroundings(thread, state), state, map)?;
-    let length = u32::try_from(items.len())
-        .ok()
-        .filter(|length| *length <= MAP_ITEMS_MAX)
-        .ok_or_else(|| StatesError::runtime(format!("The Map state has more than {MAP_ITEMS_MAX} items.")))?;
-    deciding.emit(thread, EventDetails::MapStateStarted { length, concurrency: 0 })?;
+    let items = look_up(&deciding.surroundings(thread, state), state, map)?;
+    let length = items.as_array().map_or(0, <[Value]>::len);
+    super::map::started(deciding, thread, map, items, 0)?;
     let surroundings = deciding.surroundings(thread, state);
     let concurrency = count(&surroundings, state, map, "MaxConcurrency", map.max_concurrency.as_ref())?;
     let failures = map.distributed.tolerated_failure_count.as_ref();
     let tolerated_failure_count = count(&surroundings, state, map, "ToleratedFailureCount", failures)?;
     let tolerated_failure_percentage = percentage(&surroundings, state, map)?;
-    let children = inputs(&surroundings, state, map)?.len();
+    let batches = match &map.distributed.item_batcher {
+        Some(batcher) => Some(batches(&surroundings, state, map, batcher)?),
+        None => None,
+    };
     drop(surroundings);
+    let children = batches.as_ref().map_or(length, |batches| batches.len());
     let children = u32::try_from(children).unwrap_or(u32::MAX);
+    if let Some(ends) = batches {
+        deciding.note(PrivateRecord::MapItemsBatched { thread, ends })?;
+    }
     let concurrency = concurrency.unwrap_or(0);
     let map_run_arn = new_arn(deciding, thread, state, map);
     deciding.emit(
@@ -85,12 +90,12 @@ pub(super) fn go_on(
         deciding.emit_after(run_succeeded, thread, EventDetails::MapStateSucceeded)?;
         return super::map::leave(deciding, thread, state, map, result);
     }
-    let inputs = inputs(&deciding.surroundings(thread, state), state, map)?;
+    let inputs = Inputs::new(&deciding.surroundings(thread, state), state, map)?;
     while let Some(run) = deciding.execution.threads[&thread].map_run()
         && let Some(index) = run.next_child()
     {
-        let input = inputs.get(index as usize).ok_or_else(super::map::lost_item)?;
-        let child = child(&deciding.execution.info, run, state, thread, index, input.clone());
+        let input = inputs.of(&deciding.surroundings(thread, state), index)?;
+        let child = child(&deciding.execution.info, run, state, thread, index, input);
         deciding.note(PrivateRecord::ChildExecutionStarted { thread, index })?;
         deciding.effect(Effect::StartChild(Box::new(child)));
         if deciding.over_budget() {
@@ -130,12 +135,13 @@ pub(crate) fn again(deciding: &Deciding<'_>, thread: ThreadId, state: &State, ma
         return Vec::new();
     };
     // They could be computed once, so they can be again.
-    let Ok(inputs) = inputs(&deciding.surroundings(thread, state), state, map) else { return Vec::new() };
+    let surroundings = deciding.surroundings(thread, state);
+    let Ok(inputs) = Inputs::new(&surroundings, state, map) else { return Vec::new() };
     let info = &deciding.execution.info;
     let running = run.running.iter();
     running
         .filter_map(|index| {
-            Some(child(info, run, state, thread, *index, inputs.get(*index as usize)?.clone()))
+            Some(child(info, run, state, thread, *index, inputs.of(&surroundings, *index).ok()?))
         })
         .collect()
 }
@@ -158,37 +164,85 @@ fn stops(info: &ExecutionInfo, run: &MapRun) -> impl Iterator<Item = Effect> {
 }
 
 /// What a child gets.
-#[derive(Clone)]
 struct ChildInput {
     payload: Payload,
     /// How many items are in it.
     items: u32,
 }
 
-/// What each child gets: an item, or a batch of them.
-fn inputs(surroundings: &Surroundings<'_>, state: &State, map: &Map) -> Result<Vec<ChildInput>, Stop> {
-    let (effective, items) = items(surroundings, state, map)?;
-    let mut inputs = Vec::with_capacity(items.len());
-    for (index, value) in (0u32..).zip(items) {
-        inputs.push(item_input(surroundings, state, map, &effective, index, value)?);
+/// Gives each child its input: an item, or a batch of them.
+struct Inputs<'a> {
+    items: Value,
+    selecting: Selecting<'a>,
+    /// Where each batch ends, and what is in all of them.
+    batches: Option<(Arc<[u32]>, Batching)>,
+}
+
+impl<'a> Inputs<'a> {
+    fn new(surroundings: &Surroundings<'_>, state: &'a State, map: &'a Map) -> Result<Self, Stop> {
+        let batches = match &map.distributed.item_batcher {
+            None => None,
+            Some(batcher) => {
+                // A journal that was written before it kept them has none.
+                let ends = match surroundings.visit.items.as_ref().and_then(|kept| kept.batch_ends.as_ref()) {
+                    Some(ends) => ends.clone(),
+                    None => batches(surroundings, state, map, batcher)?,
+                };
+                let common = common(surroundings, state, map, batcher)?;
+                Some((ends, Batching { common, ..Batching::default() }))
+            }
+        };
+        let selecting = Selecting::new(surroundings, state, map)?;
+        Ok(Inputs { items: items(surroundings, state, map)?, selecting, batches })
     }
-    match &map.distributed.item_batcher {
-        Some(batcher) => batches(surroundings, state, map, batcher, inputs),
-        None => Ok(inputs.into_iter().map(|payload| ChildInput { payload, items: 1 }).collect()),
+
+    /// The input of child `index`.
+    fn of(&self, surroundings: &Surroundings<'_>, index: u32) -> Result<ChildInput, Stop> {
+        let Some((ends, batching)) = &self.batches else {
+            let payload = self.selecting.input(surroundings, &self.items, index)?;
+            return Ok(ChildInput { payload, items: 1 });
+        };
+        let begin = index.checked_sub(1).and_then(|before| ends.get(before as usize)).copied().unwrap_or(0);
+        let fewer = || StatesError::runtime("The Map Run has fewer batches than it had when it was started.");
+        let end = ends.get(index as usize).copied().ok_or_else(fewer)?;
+        let inputs = (begin..end).map(|item| self.selecting.input(surroundings, &self.items, item));
+        let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        Ok(ChildInput { payload: batching.batch(&inputs), items: end - begin })
     }
 }
 
+/// Where each batch ends. All inputs are made for that, once.
 fn batches(
     surroundings: &Surroundings<'_>,
     state: &State,
     map: &Map,
     batcher: &ItemBatcher,
-    items: Vec<Payload>,
-) -> Result<Vec<ChildInput>, Stop> {
+) -> Result<Arc<[u32]>, Stop> {
     let field = |name, field: &Option<CountField>| count(surroundings, state, map, name, field.as_ref());
     let items_max = field("MaxItemsPerBatch", &batcher.max_items_per_batch)?;
     let bytes_max = field("MaxInputBytesPerBatch", &batcher.max_input_bytes_per_batch)?;
-    let common = match &batcher.batch_input {
+    let items = items(surroundings, state, map)?;
+    let selecting = Selecting::new(surroundings, state, map)?;
+    let count = (0u32..).zip(items.as_array().unwrap_or_default());
+    let inputs = count.map(|(index, _)| selecting.input(surroundings, &items, index));
+    let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+    let common = common(surroundings, state, map, batcher)?;
+    let mut end = 0;
+    let ends = Batching { items_max, bytes_max, common }.cut(&inputs).into_iter().map(|(_, items)| {
+        end += items;
+        u32::try_from(end).unwrap_or(u32::MAX)
+    });
+    Ok(ends.collect())
+}
+
+/// `BatchInput`, which every batch has.
+fn common(
+    surroundings: &Surroundings<'_>,
+    state: &State,
+    map: &Map,
+    batcher: &ItemBatcher,
+) -> Result<Option<Value>, Stop> {
+    Ok(match &batcher.batch_input {
         Some(template) if flow::is_jsonata(state) => {
             Some(template.evaluate_query(&flow::scope(surroundings), "ItemBatcher/BatchInput")?)
         }
@@ -197,10 +251,7 @@ fn batches(
             Some(template.evaluate(effective.value(), surroundings)?)
         }
         None => None,
-    };
-    let batches = Batching { items_max, bytes_max, common }.cut(&items);
-    let input = |(payload, items)| ChildInput { payload, items: u32::try_from(items).unwrap_or(u32::MAX) };
-    Ok(batches.into_iter().map(input).collect())
+    })
 }
 
 fn count(

@@ -9,6 +9,7 @@
 mod bytes;
 mod drive;
 mod machine;
+mod maps;
 mod order;
 mod replay;
 mod retry;
