@@ -6,6 +6,8 @@ mod lives;
 mod parking;
 mod redrive;
 mod removal;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -211,6 +213,8 @@ pub(crate) struct Shard {
     closing: HashMap<Arc<str>, i64>,
     /// Removed, but not yet durably so: the store still shows them.
     removing: HashSet<Arc<str>>,
+    /// Child executions that close, and are asked for once more.
+    deferred_children: HashMap<Arc<str>, children::Deferred>,
     express: express::Expresses,
     timers: BTreeSet<(i64, ExecutionKey)>,
     /// Timers of parked executions found at the start, until they become part of `timers` all at once: a set made so
@@ -238,6 +242,7 @@ impl Shard {
             live: lives::Lives::default(),
             closing: HashMap::new(),
             removing: HashSet::new(),
+            deferred_children: HashMap::new(),
             express: express::Expresses::default(),
             timers: BTreeSet::new(),
             recovered_timers: Vec::new(),
@@ -336,6 +341,7 @@ impl Shard {
         let mut held = vec![
             ("executions that close", self.closing.len()),
             ("executions that are removed", self.removing.len()),
+            ("child executions that close and are asked for", self.deferred_children.len()),
             ("timers", self.timers.len() + self.recovered_timers.len()),
             ("requests", self.queued_requests.load(Ordering::Relaxed)),
             ("releases", self.releases.len()),
@@ -434,6 +440,7 @@ impl Shard {
             Message::Park { key, batch } => self.park(key, batch),
             Message::Closed { execution_arn, .. } => {
                 self.closing.remove(&execution_arn);
+                self.start_deferred_child(&execution_arn);
             }
             Message::Remove(removal) => self.remove(*removal),
             Message::Removed { execution_arn } => {

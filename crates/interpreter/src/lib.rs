@@ -15,6 +15,7 @@ mod context;
 mod decide;
 mod event;
 mod execution;
+mod held;
 mod items;
 pub mod limits;
 mod map_run;

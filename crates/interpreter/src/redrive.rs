@@ -3,12 +3,16 @@
 //!
 //! | state | goes on |
 //! |---|---|
-//! | Pass, Choice, Succeed | is worked again; it is not entered again |
+//! | Choice, Succeed, Pass | is worked again; it is not entered again |
 //! | Task | is scheduled again, with all its retries |
 //! | Wait | rests until the time it had |
 //! | Fail | is entered again |
 //! | Parallel, inline Map | with the branches and iterations that had not ended; with all of them where all had ended, or where it failed with `States.DataLimitExceeded` |
 //! | Distributed Map | as the same Map Run; as a new one where that had ended well, or had not begun |
+//!
+//! Of a Pass AWS says that it counts as exited and is not run again where something before it failed or the machine's
+//! time was over. That leaves open what the output of one would be that failed itself: it has none. It is worked again,
+//! with its input, as a Choice is.
 
 use std::collections::BTreeMap;
 

@@ -12,6 +12,9 @@ use super::{Message, Release, Shard};
 use crate::machines::MachineRevision;
 use crate::redrive::not_redrivable_reason;
 
+/// A child execution that is asked for, with the revision that it runs.
+pub(super) type Deferred = (Box<ChildStart>, Arc<MachineRevision>);
+
 impl Shard {
     /// Starts a child execution, unless it is there already; one that failed before its Map Run was redriven is
     /// redriven, any other that has ended tells its parent once more.
@@ -22,8 +25,9 @@ impl Shard {
         }
         let arn = child.info.execution_arn.clone();
         if self.closing.contains_key(&arn) {
-            // Nothing more may follow for its parent: it is looked at again when its end is on the disk.
-            self.releases.push(Release::Message(Message::StartChild { child, revision }));
+            // Nothing more may follow for its parent: it is looked at again when its end is on the disk, unless its
+            // Map Run is over by then.
+            self.deferred_children.insert(arn, (child, revision));
             return;
         }
         let found = match self.live.key_of(&arn).and_then(|key| Some((key, self.live.get(key)?))) {
@@ -44,6 +48,13 @@ impl Shard {
         }
     }
 
+    /// The end of an execution is on the disk.
+    pub(super) fn start_deferred_child(&mut self, execution_arn: &str) {
+        if let Some((child, revision)) = self.deferred_children.remove(execution_arn) {
+            self.start_child(child, revision);
+        }
+    }
+
     /// A child that has ended before is asked for once more.
     pub(super) fn tell_parent_again(&mut self, key: ExecutionKey, row: &ExecutionRow) {
         let output = row.outcome.as_ref().and_then(|o| o.output);
@@ -58,22 +69,11 @@ impl Shard {
     }
 
     /// A Map Run asks with its redrive of this number for a child execution that is there.
-    fn known_child(
-        &mut self,
-        key: ExecutionKey,
-        mut row: ExecutionRow,
-        redrive: u32,
-    ) -> Result<(), ReadError> {
+    fn known_child(&mut self, key: ExecutionKey, row: ExecutionRow, redrive: u32) -> Result<(), ReadError> {
         let is_older = row.redrives.of_map_run < redrive;
         match &row.outcome {
             // It has never been stopped: what it comes to counts for this redrive.
-            None if is_older => {
-                row.redrives.of_map_run = redrive;
-                self.surroundings.executions.put_row(&mut self.batch, key, &row);
-                if let Some(live) = self.live.get_mut(key) {
-                    live.row = row;
-                }
-            }
+            None if is_older => self.count_for_redrive(key, redrive),
             None => {}
             Some(outcome) if is_older && outcome.status.is_unsuccessful() => {
                 let info = row.info.clone();
@@ -86,6 +86,23 @@ impl Shard {
             Some(_) => self.tell_parent_again(key, &row),
         }
         Ok(())
+    }
+
+    /// A child that runs is one of this redrive of its Map Run. It is in memory until that is durable: whoever loaded
+    /// it sooner would read the row of before.
+    fn count_for_redrive(&mut self, key: ExecutionKey, redrive: u32) {
+        if self.live.get(key).is_none() && !self.load(key) {
+            return;
+        }
+        let Some(live) = self.live.get_mut(key) else { return };
+        live.row.redrives.of_map_run = redrive;
+        let executions = &self.surroundings.executions;
+        executions.put_row(&mut self.batch, key, &live.row);
+        if std::mem::take(&mut live.is_parked) {
+            executions.put_unparked(&mut self.batch, key);
+            // Then it may leave once more.
+            self.releases.push(Release::Message(Message::Continue { key }));
+        }
     }
 
     fn begin_child(&mut self, child: ChildStart, revision: Arc<MachineRevision>) {
@@ -118,6 +135,8 @@ impl Shard {
 
     /// The Map Run of a child execution is over: the child is stopped, wherever it is.
     pub(super) fn stop_child(&mut self, execution_arn: &str) {
+        // Asked for before, by the same Map Run.
+        self.deferred_children.remove(execution_arn);
         if let Some(key) = self.express_child(execution_arn).or_else(|| self.running(execution_arn)) {
             self.command(key, Command::Stop { error: None, cause: None });
         } else if !self.stop_express_child(execution_arn) {

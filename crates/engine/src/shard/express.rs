@@ -30,8 +30,11 @@ const EXPRESS_KEY: u64 = 1 << 63;
 /// Express executions that may run on a shard; StartExecution and StartSyncExecution are refused beyond that.
 const EXECUTIONS_MAX: usize = 65_536;
 
-/// Bytes of input that they may have together.
-const INPUT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of documents that they may hold together, their inputs among them; none is started beyond that.
+const BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// An execution is measured again when it has been given as much as it held, and no less than this.
+const MEASURE_FROM_BYTES: usize = 256 * 1024;
 
 /// Numbers for [`ExecutionKey`]s that are never stored.
 #[derive(Debug)]
@@ -87,7 +90,8 @@ pub(super) struct Expresses {
     live: HashMap<ExecutionKey, Express>,
     /// The children of Map Runs among them, by ARN.
     children: HashMap<Arc<str>, ExecutionKey>,
-    input_bytes: usize,
+    /// The sum of their [`Express::bytes`].
+    bytes: usize,
 }
 
 impl Expresses {
@@ -101,12 +105,29 @@ impl Expresses {
         [
             ("Express executions", self.live.len()),
             ("Express child executions", self.children.len()),
-            ("bytes of input of Express executions", self.input_bytes),
+            ("bytes of Express executions", self.bytes),
         ]
     }
 
     fn is_full(&self) -> bool {
-        self.live.len() >= EXECUTIONS_MAX || self.input_bytes >= INPUT_BYTES_MAX
+        self.live.len() >= EXECUTIONS_MAX || self.bytes >= BYTES_MAX
+    }
+
+    /// Counts what a decision gave to an execution. What it has let go is found out now and then: so the count is at
+    /// most about twice what is there, and costs as much as the documents that are written.
+    fn count(&mut self, key: ExecutionKey, records: &[Record]) {
+        let Some(express) = self.live.get_mut(&key) else { return };
+        let mut given = 0;
+        for record in records {
+            record.for_each_stored(|stored| given += stored.payload.byte_len());
+        }
+        self.bytes -= express.bytes;
+        express.bytes += given;
+        if express.bytes >= express.measure_at {
+            express.bytes = express.execution.held_bytes();
+            express.measure_at = express.bytes.saturating_mul(2).max(MEASURE_FROM_BYTES);
+        }
+        self.bytes += express.bytes;
     }
 }
 
@@ -115,7 +136,10 @@ struct Express {
     execution: Execution,
     revision: Arc<MachineRevision>,
     origin: Origin,
-    input_bytes: usize,
+    /// About what the documents that it holds take.
+    bytes: usize,
+    /// How many these may become before they are measured.
+    measure_at: usize,
     /// Its entry in [`Shard::timers`].
     timer_ms: Option<i64>,
     /// How many [`Message::ExpressDurable`] are to come before its effects may leave at once: one for its start, where
@@ -354,6 +378,7 @@ impl Shard {
         }
         let decision = decide(&express.revision.program, &mut express.execution, command, moment);
         self.figures.decided(&decision.records);
+        self.express.count(key, &decision.records);
         self.log_express(key, &decision);
         self.follow(key, decision, false);
     }
@@ -373,15 +398,22 @@ impl Shard {
         origin: Origin,
     ) -> (ExecutionKey, Decision) {
         let key = self.surroundings.express_keys.next();
-        let input_bytes = input.byte_len();
         let mut execution = Execution::new(info);
         let moment = self.moment();
         let decision = decide(&revision.program, &mut execution, Command::Start { input }, moment);
         self.figures.started.add_alone(1);
         self.figures.decided(&decision.records);
-        self.express.input_bytes += input_bytes;
-        let express = Express { execution, revision, origin, input_bytes, timer_ms: None, held: 0 };
+        let express = Express {
+            execution,
+            revision,
+            origin,
+            bytes: 0,
+            measure_at: MEASURE_FROM_BYTES,
+            timer_ms: None,
+            held: 0,
+        };
         self.express.live.insert(key, express);
+        self.express.count(key, &decision.records);
         (key, decision)
     }
 
@@ -446,8 +478,8 @@ impl Shard {
     /// Lets an execution go that `decision` has ended.
     fn end(&mut self, key: ExecutionKey, decision: Decision) {
         let Some(express) = self.express.live.remove(&key) else { return };
-        let Express { execution, origin, input_bytes, timer_ms, held, .. } = express;
-        self.express.input_bytes -= input_bytes;
+        let Express { execution, origin, bytes, timer_ms, held, .. } = express;
+        self.express.bytes -= bytes;
         timer_ms.map(|due_ms| self.timers.remove(&(due_ms, key)));
         for effect in &decision.effects {
             if let Effect::Cancel { scheduled_event } = effect {
@@ -565,7 +597,7 @@ mod tests {
     fn a_shard_takes_no_more_than_its_share() {
         let mut all = Expresses::default();
         assert!(!all.is_full());
-        all.input_bytes = INPUT_BYTES_MAX;
+        all.bytes = BYTES_MAX;
         assert!(all.is_full());
     }
 }

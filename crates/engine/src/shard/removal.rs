@@ -64,6 +64,8 @@ impl Shard {
         // A Map Run's children go after the execution that they belong to: what has ended is not begun again.
         let parent = row.info.child_of.as_ref().map(|child_of| Arc::clone(&child_of.execution_arn));
         let parent = parent.map(|arn| self.surroundings.executions.find(&arn)).transpose()?.flatten();
+        // No child is older than its parent: a younger execution has the name of one that is gone.
+        let parent = parent.filter(|(parent_key, _)| *parent_key < key);
         let parent_stop_ms = parent.map(|(_, row)| row.outcome.map(|outcome| outcome.stop_ms));
         Ok(match parent_stop_ms {
             None => Verdict::Remove(Box::new(row)),
