@@ -108,8 +108,8 @@ pub struct ServeArgs {
     /// What is embedded and how
     #[command(flatten)]
     pub system: SystemArgs,
-    /// Number of shards that executions are spread over [default: number of processors]
-    #[arg(long, value_name = "N", env = "STEPWELL_SHARDS")]
+    /// Number of shards that executions are spread over, 1 to 256: each is a thread [default: number of processors]
+    #[arg(long, value_name = "N", env = "STEPWELL_SHARDS", value_parser = shards)]
     pub shards: Option<NonZeroUsize>,
     /// How long executions are kept after they have closed: 90d, 12h, 30m, 45s; or forever
     #[arg(long, value_name = "TIME", default_value = "90d", env = "STEPWELL_RETENTION", value_parser = retention)]
@@ -301,7 +301,7 @@ pub enum ExecutionsCommand {
         #[arg(long, value_name = "NAME|ARN")]
         state_machine: Option<String>,
         /// With this status only
-        #[arg(long, value_enum)]
+        #[arg(long, value_enum, ignore_case = true)]
         status: Option<Status>,
         /// So many of each state machine at the most
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -401,6 +401,7 @@ pub enum Status {
     /// FAILED
     Failed,
     /// TIMED_OUT
+    #[value(alias = "timed_out")]
     TimedOut,
     /// ABORTED
     Aborted,
@@ -509,6 +510,14 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Each shard is a thread; beyond the number of processors they bring nothing.
+const SHARDS_MAX: usize = 256;
+
+fn shards(text: &str) -> Result<NonZeroUsize, String> {
+    let shards = text.parse().ok().filter(|shards: &NonZeroUsize| shards.get() <= SHARDS_MAX);
+    shards.ok_or_else(|| format!("a number from 1 to {SHARDS_MAX}"))
+}
+
 fn retention(text: &str) -> Result<Retention, String> {
     if text == "forever" {
         return Ok(Retention(None));
@@ -549,12 +558,33 @@ fn region(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
 
     #[test]
     fn the_declarations_are_consistent() {
         super::Arguments::command().debug_assert();
     }
+
+    #[test]
+    fn options_take_what_they_say() {
+        let accepts = |line: &str| super::Arguments::try_parse_from(line.split(' ')).is_ok();
+        for (status, is_one) in [
+            ("FAILED", true),
+            ("failed", true),
+            ("TIMED_OUT", true),
+            ("timed-out", true),
+            ("timed_out", true),
+            ("DONE", false),
+        ] {
+            assert_eq!(accepts(&format!("stepwell executions list --status {status}")), is_one, "{status}");
+        }
+        for (shards, fits) in
+            [("1", true), ("256", true), ("0", false), ("257", false), ("100000", false), ("x", false)]
+        {
+            assert_eq!(accepts(&format!("stepwell serve --shards {shards}")), fits, "{shards}");
+        }
+    }
+
     #[test]
     fn a_retention_time_is_a_number_and_a_unit() {
         let seconds = |text: &str| super::retention(text).map(|time| time.0.map(|time| time.as_secs()));

@@ -34,7 +34,7 @@ pub(crate) enum CommandError {
         /// What to do about it.
         hint: Option<String>,
     },
-    /// Whoever read our output has gone (`stepwell … | head`). Nobody is there to be told.
+    /// Exit code 0: whoever read our output has seen enough (`stepwell … | head`). Nobody is there to be told.
     #[error("the output is closed")]
     OutputClosed,
 }
@@ -78,10 +78,9 @@ pub(crate) type CommandResult = Result<Outcome, CommandError>;
 /// Tells the error, if there is one, and gives the exit code.
 pub(crate) fn report(terminal: &Terminal, result: CommandResult) -> ExitCode {
     let (code, message, hint) = match result {
-        Ok(Outcome::Success) => return ExitCode::SUCCESS,
+        Ok(Outcome::Success) | Err(CommandError::OutputClosed) => return ExitCode::SUCCESS,
         Ok(Outcome::Failure) => return ExitCode::from(1),
         Ok(Outcome::Interrupted) => return ExitCode::from(130),
-        Err(CommandError::OutputClosed) => return ExitCode::from(2),
         Err(CommandError::Failed { message, hint }) => (1, message, hint),
         Err(CommandError::Unusable { message, hint }) => (2, message, hint),
     };

@@ -36,8 +36,13 @@ pub(super) async fn run(args: ServeArgs, terminal: &Terminal) -> CommandResult {
     let reload = Reload { keys: args.credentials.is_some().then_some(keys), tls: options.tls.clone() };
     allow_many_files();
     let system = System::start(options).await?;
-    terminal.data(&format!("Stepwell is ready on {} (data in {})", system.url(), args.data_dir.display()))?;
-    terminal.data(&format!("export AWS_ENDPOINT_URL={}", system.url()))?;
+    // It serves whether or not somebody reads this.
+    let _ = terminal.data(&format!(
+        "Stepwell is ready on {} (data in {})",
+        system.url(),
+        args.data_dir.display()
+    ));
+    let _ = terminal.data(&format!("export AWS_ENDPOINT_URL={}", system.url()));
     let healthy = tokio::select! {
         () = signals.next() => true,
         () = broken(&system) => false,
