@@ -5,6 +5,8 @@
 //! the number of its batch and its number within it, so reading one batch never needs the ones before, except for the
 //! payloads that it names.
 
+mod skim;
+
 use std::sync::Arc;
 
 use stepwell_asl::payload::Payload;
@@ -14,6 +16,8 @@ use stepwell_interpreter::{
 };
 
 use crate::bytes::{Malformed, Reader, Writer};
+
+pub(crate) use skim::{Skimmed, first_event_id, payload_at};
 
 /// The first byte of every batch. A change of the layout gets a new number, and this one stays readable.
 const VERSION: u8 = 1;
@@ -131,12 +135,6 @@ pub(crate) fn encode(batch: u32, records: &[Record]) -> Vec<u8> {
     w.0
 }
 
-/// The payloads of a batch alone.
-pub(crate) fn decode_payloads(bytes: &[u8]) -> Result<Vec<Payload>, Malformed> {
-    let mut r = Reader(bytes);
-    read_header(&mut r).map(|(_, payloads)| payloads)
-}
-
 /// The records of batch number `batch`. `fetch` gives the payloads of an earlier batch.
 pub(crate) fn decode<E: From<Malformed>>(
     batch: u32,
@@ -162,33 +160,8 @@ pub(crate) fn decode<E: From<Malformed>>(
     Ok(records)
 }
 
-/// The id of the first event of a batch; `None` where it holds private records alone. Copies nothing.
-pub(crate) fn first_event_id(bytes: &[u8]) -> Result<Option<u64>, Malformed> {
-    let mut r = Reader(bytes);
-    if r.byte()? != VERSION {
-        return Err(Malformed("it was written by another version"));
-    }
-    let base_ms = r.signed()?;
-    for _ in 0..r.unsigned()? {
-        r.slice()?;
-    }
-    let mut unread = |_, _| Ok(Payload::empty_object());
-    for _ in 0..r.unsigned()? {
-        let tag = r.byte()?;
-        if tag::is_event(tag) {
-            return r.unsigned().map(Some);
-        }
-        read_private::<Malformed>(tag, &mut r, base_ms, &mut unread)?;
-    }
-    Ok(None)
-}
-
 fn read_header(r: &mut Reader<'_>) -> Result<(i64, Vec<Payload>), Malformed> {
-    if r.byte()? != VERSION {
-        return Err(Malformed("it was written by another version"));
-    }
-    let base_ms = r.signed()?;
-    let count = r.unsigned()?;
+    let (base_ms, count) = skim::read_frame(r)?;
     let mut payloads = Vec::new();
     for _ in 0..count {
         payloads.push(Payload::from_known_json(r.text()?));

@@ -1,13 +1,14 @@
 //! Journals read back: folded in whole, or as pages of a history.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use stepwell_asl::payload::Payload;
 use stepwell_interpreter::{HistoryEvent, Record};
 
 use super::{ExecutionKey, Executions, corrupt, journal_key};
 use crate::bytes::Malformed;
-use crate::journal;
+use crate::journal::{self, Skimmed};
 use crate::kv::ReadError;
 
 /// Which events of a history to read.
@@ -27,10 +28,7 @@ impl Executions {
         let bytes = self.journal.get(journal_key(key, batch))?;
         bytes
             .ok_or(Malformed("a payload's batch is missing"))
-            .and_then(|bytes| journal::decode_payloads(&bytes))
-            .and_then(|p| {
-                p.get(index as usize).cloned().ok_or(Malformed("a payload is missing from its batch"))
-            })
+            .and_then(|bytes| journal::payload_at(&bytes, index))
             .map_err(|e| corrupt("executions.journal", &e))
     }
 
@@ -67,6 +65,22 @@ impl Executions {
     /// A page of an execution's history.
     pub fn history(&self, key: ExecutionKey, page: HistoryPage) -> Result<Vec<HistoryEvent>, ReadError> {
         let mut events = Vec::new();
+        self.visit_history(key, page, &mut |event| {
+            events.push(event);
+            ControlFlow::Continue(())
+        })?;
+        Ok(events)
+    }
+
+    /// The events of a page one by one, until there are no more or `visit` has enough. Memory holds one batch, one
+    /// event and a few payloads of other batches at a time, so that a page costs what its reader makes of it.
+    pub fn visit_history(
+        &self,
+        key: ExecutionKey,
+        page: HistoryPage,
+        visit: &mut dyn FnMut(HistoryEvent) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let malformed = |e: Malformed| corrupt("executions.journal", &e);
         let (first, after) = match page.from_id {
             0 | 1 if !page.reverse => (0, u32::MAX),
             0 => (0, u32::MAX),
@@ -74,41 +88,35 @@ impl Executions {
             id => (self.batch_of(key, id)?, u32::MAX),
         };
         let mut batches = self.journal.range(&journal_key(key, first), &journal_key(key, after));
-        let mut fetched: HashMap<u32, Vec<Payload>> = HashMap::new();
-        while let Some(pair) = if page.reverse { batches.next_back() } else { batches.next() } {
-            if events.len() >= page.limit {
-                break;
-            }
-            let (journal_key, bytes) = pair?;
-            let number = batch_number(&journal_key).map_err(|e| corrupt("executions.journal", &e))?;
-            let mut fetch = |batch: u32, index: u32| -> Result<Payload, ReadError> {
-                if let std::collections::hash_map::Entry::Vacant(entry) = fetched.entry(batch) {
-                    let bytes = self.journal.get(self::journal_key(key, batch))?;
-                    let payloads = bytes
-                        .ok_or(Malformed("a payload's batch is missing"))
-                        .and_then(|bytes| journal::decode_payloads(&bytes))
-                        .map_err(|e| corrupt("executions.journal", &e))?;
-                    entry.insert(payloads);
+        let mut others = Others { executions: self, key, batch: None, payloads: HashMap::new(), bytes: 0 };
+        let mut left = page.limit;
+        while left > 0 {
+            let pair = if page.reverse { batches.next_back() } else { batches.next() };
+            let Some((journal_key, bytes)) = pair.transpose()? else { break };
+            let number = batch_number(&journal_key).map_err(malformed)?;
+            let batch = Skimmed::new(number, &bytes).map_err(malformed)?;
+            for nth in 0..batch.len() {
+                let position = if page.reverse { batch.len() - 1 - nth } else { nth };
+                let is_wanted = |id: u64| match page.reverse {
+                    true => page.from_id == 0 || id <= page.from_id,
+                    false => id >= page.from_id,
+                };
+                if !batch.id(position).is_some_and(is_wanted) {
+                    continue;
                 }
-                let payload = fetched.get(&batch).and_then(|p| p.get(index as usize)).cloned();
-                payload.ok_or_else(|| {
-                    corrupt("executions.journal", &Malformed("a payload is missing from its batch"))
-                })
-            };
-            let records = self.decode(number, &bytes, &mut fetch)?;
-            let of_batch = records.into_iter().filter_map(|record| match record {
-                Record::Event(event) => Some(event),
-                Record::Private(_) => None,
-            });
-            if page.reverse {
-                let wanted = |e: &HistoryEvent| page.from_id == 0 || e.id <= page.from_id;
-                events.extend(of_batch.collect::<Vec<_>>().into_iter().rev().filter(wanted));
-            } else {
-                events.extend(of_batch.filter(|e| e.id >= page.from_id));
+                let mut fetch = |batch, index| others.payload(batch, index).map_err(DecodeError::Read);
+                if let Some(event) = batch.event(position, &mut fetch).map_err(DecodeError::into_read)?
+                    && visit(event).is_break()
+                {
+                    return Ok(());
+                }
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
             }
         }
-        events.truncate(page.limit);
-        Ok(events)
+        Ok(())
     }
 
     /// The batch that holds event `id`, or the last one where the history ends before. Reads a few batches, however many
@@ -144,16 +152,61 @@ impl Executions {
         fetch: &mut dyn FnMut(u32, u32) -> Result<Payload, ReadError>,
     ) -> Result<Vec<Record>, ReadError> {
         journal::decode(number, bytes, &mut |batch, index| fetch(batch, index).map_err(DecodeError::Read))
-            .map_err(|error| match error {
-                DecodeError::Read(error) => error,
-                DecodeError::Malformed(error) => corrupt("executions.journal", &error),
-            })
+            .map_err(DecodeError::into_read)
+    }
+}
+
+/// Payloads that a page of history takes from other batches than those of its events.
+struct Others<'a> {
+    executions: &'a Executions,
+    key: ExecutionKey,
+    /// The batch that was read last.
+    batch: Option<(u32, Vec<u8>)>,
+    payloads: HashMap<(u32, u32), Payload>,
+    /// Of `payloads`.
+    bytes: usize,
+}
+
+impl Others<'_> {
+    /// What is kept, so that events which refer to several batches in turn do not read each of them again.
+    const KEPT_BYTES_MAX: usize = 1024 * 1024;
+
+    fn payload(&mut self, batch: u32, index: u32) -> Result<Payload, ReadError> {
+        if let Some(payload) = self.payloads.get(&(batch, index)) {
+            return Ok(payload.clone());
+        }
+        let malformed = |e: Malformed| corrupt("executions.journal", &e);
+        let bytes = match self.batch.take() {
+            Some((read, bytes)) if read == batch => bytes,
+            _ => {
+                let bytes = self.executions.journal.get(journal_key(self.key, batch))?;
+                bytes.ok_or(Malformed("a payload's batch is missing")).map_err(malformed)?
+            }
+        };
+        let payload = journal::payload_at(&bytes, index).map_err(malformed)?;
+        self.batch = Some((batch, bytes));
+        if self.bytes + payload.byte_len() > Self::KEPT_BYTES_MAX {
+            self.payloads.clear();
+            self.bytes = 0;
+        }
+        self.bytes += payload.byte_len();
+        self.payloads.insert((batch, index), payload.clone());
+        Ok(payload)
     }
 }
 
 enum DecodeError {
     Read(ReadError),
     Malformed(Malformed),
+}
+
+impl DecodeError {
+    fn into_read(self) -> ReadError {
+        match self {
+            DecodeError::Read(error) => error,
+            DecodeError::Malformed(error) => corrupt("executions.journal", &error),
+        }
+    }
 }
 
 impl From<Malformed> for DecodeError {
@@ -169,7 +222,7 @@ pub(super) fn batch_number(journal_key: &[u8]) -> Result<u32, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use stepwell_interpreter::{EventDetails, PrivateRecord, ThreadId};
+    use stepwell_interpreter::{EventDetails, PrivateRecord, Stored, ThreadId};
 
     use super::*;
     use crate::kv::{Store, WriteBatch};
@@ -213,5 +266,58 @@ mod tests {
                 assert_eq!(ids, expected, "from {from_id}, reverse {reverse}");
             }
         }
+    }
+
+    #[test]
+    fn a_page_has_the_payloads_of_its_events_and_ends_when_its_reader_has_enough() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).expect("opens");
+        let executions = Executions::open(&store).expect("opens");
+        let key = executions.new_key();
+        let mut batch = WriteBatch::new();
+        let text = |of: u32, index: u32| format!("\"{of}.{index} {}\"", "x".repeat(400_000));
+        let stored = |of: u32, index: u32| {
+            let payload = Payload::parse(text(of, index)).expect("is JSON");
+            Stored { batch: of, index, payload }
+        };
+        let mut id = 0;
+        for number in 0..4 {
+            let mut records = Vec::new();
+            for index in 0..3 {
+                // Its own, and one of the first batch.
+                for output in [stored(number, index), stored(0, 2 - index)] {
+                    id += 1;
+                    let details = EventDetails::ExecutionSucceeded { output };
+                    let (thread, previous_event_id) = (ThreadId(0), id - 1);
+                    records.push(Record::Event(HistoryEvent {
+                        id,
+                        previous_event_id,
+                        timestamp_ms: 7,
+                        thread,
+                        details,
+                    }));
+                }
+            }
+            executions.put_records(&mut batch, key, number, &records);
+        }
+        store.commit(batch).expect("commits");
+        for (from_id, reverse) in [(1, false), (8, false), (0, true), (21, true)] {
+            let mut seen = Vec::new();
+            let page = HistoryPage { from_id, reverse, limit: 100 };
+            let visit = &mut |event: HistoryEvent| {
+                event.details.for_each_stored(|s| assert_eq!(**s.payload.text(), *text(s.batch, s.index)));
+                seen.push(event.id);
+                if seen.len() == 9 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            executions.visit_history(key, page, visit).expect("reads");
+            let expected: Vec<u64> = match (from_id, reverse) {
+                (0, _) => (1..=24).rev().take(9).collect(),
+                (from, true) => (1..=from).rev().take(9).collect(),
+                (from, false) => (from..=24).take(9).collect(),
+            };
+            assert_eq!(seen, expected);
+        }
+        assert_eq!(**executions.payload(key, 2, 1).expect("is there").text(), *text(2, 1));
+        assert!(executions.payload(key, 2, 3).is_err(), "there are three");
     }
 }
