@@ -205,7 +205,8 @@ impl System {
         }
         let access = Access::new(&options.account, &options.keyring);
         let (tls, drain_timeout) = (options.tls.clone(), options.drain_timeout);
-        let limits = Limits { drain_timeout, ..options.limits.clone() };
+        // The port is closed when the drain is over, and then has until its end or `REQUESTS_PATIENCE`.
+        let limits = Limits { drain_timeout: drain_timeout.max(REQUESTS_PATIENCE), ..options.limits.clone() };
         let is_draining: Arc<AtomicBool> = Arc::default();
         // Reading what the directories hold takes a while where they hold much.
         let runtime = tokio::runtime::Handle::current();
@@ -281,7 +282,13 @@ impl System {
             left += tenant.drain(deadline).await;
         }
         if left > 0 {
-            tracing::warn!(tasks = left, "stopping with tasks under way; the next start calls them again");
+            tracing::warn!(
+                tasks = left,
+                "stopping with tasks or synchronous executions under way; the next start calls the tasks again"
+            );
+        }
+        for tenant in &self.tenants {
+            tenant.engine.end_drain();
         }
         self.close_port(deadline).await;
         for tenant in &self.tenants {
@@ -296,7 +303,12 @@ impl System {
         }
         let deadline = deadline.max(tokio::time::Instant::now() + REQUESTS_PATIENCE);
         for server in &mut self.servers {
-            match tokio::time::timeout_at(deadline, &mut *server).await {
+            let mut ended = tokio::time::timeout_at(deadline, &mut *server).await;
+            if ended.is_err() {
+                self.app.give_up();
+                ended = tokio::time::timeout(REQUESTS_PATIENCE, &mut *server).await;
+            }
+            match ended {
                 Ok(Ok(Err(error))) => tracing::warn!(%error, "the port was not closed in order"),
                 Ok(_) => {}
                 Err(_) => {

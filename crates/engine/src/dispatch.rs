@@ -29,6 +29,8 @@ pub(crate) struct Dispatcher {
     figures: TaskFigures,
     /// Whether attempts are still begun.
     is_draining: AtomicBool,
+    /// Whether none is begun any more, not even for Express executions.
+    is_drained: AtomicBool,
 }
 
 /// An attempt that the runner has.
@@ -50,6 +52,7 @@ impl Dispatcher {
             closings,
             figures: TaskFigures::default(),
             is_draining: AtomicBool::new(false),
+            is_drained: AtomicBool::new(false),
         }
     }
 
@@ -81,6 +84,12 @@ impl Dispatcher {
         self.is_draining.store(true, Ordering::Release);
     }
 
+    /// Begins no attempt at all any more.
+    pub(crate) fn end_drain(&self) {
+        let _under_way = self.lock();
+        self.is_drained.store(true, Ordering::Release);
+    }
+
     /// How many attempts would be lost with this process: those that only wait for a job that they have begun go on
     /// waiting after the next start.
     pub(crate) fn unsettled(&self) -> usize {
@@ -107,7 +116,8 @@ impl Dispatcher {
         request.host = Host::new(host.clone());
         // The lock is held until the handle is in the map, so that the attempt cannot end before it is.
         let mut under_way = self.lock();
-        if self.is_draining.load(Ordering::Acquire) && !is_express(key.0) {
+        let is_draining = self.is_draining.load(Ordering::Acquire) && !is_express(key.0);
+        if is_draining || self.is_drained.load(Ordering::Acquire) {
             return;
         }
         let task = self.runtime.spawn(async move {

@@ -1,6 +1,7 @@
 //! The engine as its callers see it.
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use stepwell_asl::payload::Payload;
 use stepwell_asl::program::Resource;
 use stepwell_aws::Account;
-use stepwell_figures::Counter;
+use stepwell_figures::{Counter, Gauge};
 use stepwell_integrations::{Host, HttpTrace, Progress, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_interpreter::{
     ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, MapRunSettings, Record, TaskReply,
@@ -311,6 +312,8 @@ struct Inner {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Requests refused because too many waited.
     throttled: Counter,
+    /// Callers of StartSyncExecution that wait for its end.
+    sync_under_way: Gauge,
     /// Dropped to end the thread that removes what closed long ago.
     retention: Mutex<Option<(mpsc::SyncSender<()>, JoinHandle<()>)>>,
     express_ids: ExpressIds,
@@ -416,6 +419,7 @@ impl Engine {
                 shards: handles,
                 threads: Mutex::default(),
                 throttled: Counter::default(),
+                sync_under_way: Gauge::default(),
                 retention: Mutex::default(),
                 express_ids: ExpressIds::new(entropy()),
                 stopping: AtomicBool::new(false),
@@ -516,6 +520,7 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         let request = SyncRequest { info, revision, input, answer };
         shard.inbox.send(Message::StartSync(Box::new(request))).map_err(|_| StartExecutionError::Stopping)?;
+        let _under_way = self.inner.sync_under_way.enter();
         answered.await.unwrap_or(Err(StartExecutionError::Stopping))
     }
 
@@ -691,6 +696,18 @@ impl Engine {
         self.unless_removed(key, self.inner.executions.history(key, page))
     }
 
+    /// [`Engine::history`] event by event, for readers that need not hold them all. With `None` nothing that was
+    /// visited counts.
+    pub fn visit_history(
+        &self,
+        execution_arn: &str,
+        page: HistoryPage,
+        visit: &mut dyn FnMut(HistoryEvent) -> ControlFlow<()>,
+    ) -> Result<Option<()>, ReadError> {
+        let Some((key, _)) = self.inner.executions.find(execution_arn)? else { return Ok(None) };
+        self.unless_removed(key, self.inner.executions.visit_history(key, page, visit))
+    }
+
     /// What was read of an execution; `None` where it has been removed meanwhile, and some of it may have been gone.
     fn unless_removed<T>(
         &self,
@@ -752,20 +769,29 @@ impl Engine {
         Ok(Some((row, all)))
     }
 
-    /// Calls no tasks any more, and waits up to `patience` for those under way; executions go on as far as they come
-    /// without. Says how many tasks are still under way: these, and those not called, the next start calls (again).
+    /// Calls no tasks any more but those of Express executions, and waits up to `patience` for those under way and for
+    /// executions whose caller waits for their end; the others go on as far as they come without. Says how much is still under way: these, and what was not called, the next start calls (again),
+    /// but for what only a caller knows of.
     ///
     /// Attempts that only wait for the end of a nested execution are not waited for; they lose nothing.
     pub async fn drain(&self, patience: Duration) -> usize {
-        self.inner.dispatcher.begin_drain();
+        let dispatcher = &self.inner.dispatcher;
+        dispatcher.begin_drain();
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            let unsettled = self.inner.dispatcher.unsettled();
-            if unsettled == 0 || tokio::time::Instant::now() >= deadline {
-                return unsettled;
+            let waiting = usize::try_from(self.inner.sync_under_way.get()).unwrap_or(0);
+            let under_way = waiting + dispatcher.unsettled();
+            if under_way == 0 || tokio::time::Instant::now() >= deadline {
+                return under_way;
             }
             tokio::time::sleep(DRAIN_PAUSE).await;
         }
+    }
+
+    /// Calls no task at all any more, not even those of Express executions: what they would reach, this process among
+    /// it, is about to be closed, and a failure would be recorded as theirs.
+    pub fn end_drain(&self) {
+        self.inner.dispatcher.end_drain();
     }
 
     /// Whether the store has failed, so that only a restart helps.

@@ -18,12 +18,12 @@ use http_body_util::Full;
 use stepwell_aws::{Account, BoxFuture, Fault, Service};
 
 use crate::auth::{Authenticator, Claim};
-use crate::browser;
 use crate::figures::ServerFigures;
 use crate::limits::BODY_BYTES_MAX;
 use crate::serve::Secure;
-use crate::stopping;
+use crate::stopping::{self, Stop};
 use crate::wire::{self, json, query};
+use crate::{browser, fault};
 use tokio::sync::watch;
 
 /// A response, ready to send.
@@ -77,7 +77,7 @@ struct Inner {
     healthy: Option<HealthCheck>,
     metrics: Option<(&'static str, MetricsPage)>,
     figures: Arc<ServerFigures>,
-    stopping: watch::Sender<bool>,
+    stopping: watch::Sender<Stop>,
 }
 
 /// Puts an [`App`] together.
@@ -159,7 +159,7 @@ impl App {
                 healthy: None,
                 metrics: None,
                 figures: Arc::default(),
-                stopping: watch::Sender::new(false),
+                stopping: watch::Sender::new(Stop::NotYet),
             },
         }
     }
@@ -172,7 +172,20 @@ impl App {
 
     /// Answers long polls, empty, instead of letting them wait; all else is answered as before.
     pub fn end_waits(&self) {
-        self.inner.stopping.send_replace(true);
+        self.come_to(Stop::Begun);
+    }
+
+    /// Answers all that is under way with `ServiceUnavailable` (HTTP 503): for a stop that is out of time.
+    pub fn give_up(&self) {
+        self.come_to(Stop::OutOfTime);
+    }
+
+    fn come_to(&self, stop: Stop) {
+        self.inner.stopping.send_if_modified(|come_to| {
+            let is_further = *come_to < stop;
+            *come_to = stop.max(*come_to);
+            is_further
+        });
     }
 
     /// Bytes of body that a request may have.
@@ -274,7 +287,10 @@ impl App {
             return json::answer(&self.inner.targets, &head, body).await;
         }
         if let Some(rest) = self.rest_service(&head) {
-            return wire::rest_answer(rest.handle(head, body).await);
+            return match stopping::unless_out_of_time(rest.handle(head, body)).await {
+                Some(answer) => wire::rest_answer(answer),
+                None => wire::rest_fault(fault::stopping()),
+            };
         }
         if let Some(parameters) = query::parameters(&head, &body) {
             return query::answer(&self.inner.account, &parameters);

@@ -54,6 +54,11 @@ pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const PAGE_SIZE_DEFAULT: usize = 100;
 /// Bytes after which a page of history ends early, though `maxResults` allows more events.
 pub(crate) const HISTORY_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Pages of history that are read at once; others wait. One page costs the memory of the batches of journal that it
+/// touches, which may be far larger than itself.
+pub(crate) const HISTORY_READS_MAX: usize = 4;
+/// Executions that are described at once, for the same reason.
+pub(crate) const DESCRIPTIONS_MAX: usize = 8;
 /// How long a `nextToken` is good. Source: API reference.
 pub(crate) const TOKEN_VALIDITY_MS: i64 = 24 * 60 * 60 * 1000;
 

@@ -29,6 +29,9 @@ use crate::tls::Tls;
 /// Pause after a failed accept; the usual cause, too many open files, does not go away at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What answers to requests that were given up may take to be written.
+const GIVE_UP_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Serves `app` on `listener` until `shutdown` resolves and the requests under way are answered or out of time.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     serve_with(listener, app, Limits::default(), None, shutdown).await
@@ -77,12 +80,19 @@ pub async fn serve_with(
     drop(listener);
     port.app.end_waits();
     let _ = stop.send(true);
-    let drained =
-        tokio::time::timeout(drain_timeout, async { while tasks.join_next().await.is_some() {} }).await;
+    let mut drained = tokio::time::timeout(drain_timeout, all_of(&mut tasks)).await;
+    if drained.is_err() {
+        port.app.give_up();
+        drained = tokio::time::timeout(GIVE_UP_PATIENCE, all_of(&mut tasks)).await;
+    }
     if drained.is_err() {
         tracing::warn!(connections = tasks.len(), "stopping with requests still under way");
     }
     Ok(())
+}
+
+async fn all_of(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
 }
 
 struct Port {

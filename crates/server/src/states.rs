@@ -10,8 +10,9 @@ use serde_json::Value;
 use stepwell_aws::{BoxFuture, Call, Fault, Reply, Service};
 use stepwell_engine::machines::Machines;
 use stepwell_engine::{Clock, Engine};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::TRACE_HEADER_CHARS_MAX;
+use crate::limits::{DESCRIPTIONS_MAX, HISTORY_READS_MAX, TRACE_HEADER_CHARS_MAX};
 use crate::{actions, fault, model};
 
 /// The Step Functions API over an engine. Cheap to clone.
@@ -21,13 +22,19 @@ pub struct StepFunctions {
     clock: Arc<dyn Clock>,
     /// Held while the tags of an activity are changed, so that no change is lost.
     activity_tags: Arc<Mutex<()>>,
+    /// One permit per page of history that is being read.
+    history_reads: Arc<Semaphore>,
+    /// One permit per execution that is being described.
+    descriptions: Arc<Semaphore>,
 }
 
 impl StepFunctions {
     /// The API of `engine`; `clock` should be the engine's own.
     #[must_use]
     pub fn new(engine: Engine, clock: Arc<dyn Clock>) -> Self {
-        StepFunctions { engine, clock, activity_tags: Arc::default() }
+        let history_reads = Arc::new(Semaphore::new(HISTORY_READS_MAX));
+        let descriptions = Arc::new(Semaphore::new(DESCRIPTIONS_MAX));
+        StepFunctions { engine, clock, activity_tags: Arc::default(), history_reads, descriptions }
     }
 
     /// Goes on with the deletions of state machines that an earlier stop interrupted. To be called once at the start,
@@ -48,6 +55,16 @@ impl StepFunctions {
 
     pub(crate) fn lock_activity_tags(&self) -> MutexGuard<'_, ()> {
         self.activity_tags.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a page of history may be read; the turn ends when it is dropped.
+    pub(crate) async fn turn_to_read(&self) -> OwnedSemaphorePermit {
+        self.history_reads.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    /// The same for the description of an execution with its payloads.
+    pub(crate) async fn turn_to_describe(&self) -> OwnedSemaphorePermit {
+        self.descriptions.clone().acquire_owned().await.expect("the semaphore is never closed")
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

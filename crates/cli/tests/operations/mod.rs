@@ -164,6 +164,37 @@ fn a_task_that_does_not_end_is_called_again_by_the_next_server() {
 }
 
 #[test]
+fn a_stop_waits_for_synchronous_executions_and_answers_those_that_take_longer() {
+    let (directory, stub) = (tempfile::tempdir().expect("a directory"), Stub::start());
+    let endpoint = format!("sqs={}", stub.url);
+    for (patience, expected, exception) in [("60", 200, None), ("1", 503, Some("ServiceUnavailable"))] {
+        let arguments = ["--endpoint", &endpoint, "--drain-timeout", patience];
+        let server = Server::start_with(directory.path(), &arguments);
+        let request = json!({
+            "name": format!("send{patience}"), "definition": SEND, "type": "EXPRESS",
+            "roleArn": "arn:aws:iam::000000000000:role/r",
+        });
+        let machine = server.states("CreateStateMachine", &request)["stateMachineArn"].clone();
+        let host = server.host.clone();
+        let sync = std::thread::spawn(move || {
+            let headers = [("X-Amz-Target", "AWSStepFunctions.StartSyncExecution".to_owned())];
+            let body = json!({"stateMachineArn": machine}).to_string();
+            http(&host, "POST", "/", &headers, body.as_bytes()).expect("is answered")
+        });
+        let call = stub.next();
+        server.signal();
+        wait_until("it stops", || server.get("/readyz").0 == 503);
+        if expected == 200 {
+            call.answer(200, &json!({"MessageId": "1", "MD5OfMessageBody": "x"}));
+        }
+        let (status, body) = sync.join().expect("ends");
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((status, body["__type"].as_str()), (expected, exception), "{body}");
+        assert_eq!(server.exit_code(), Some(0));
+    }
+}
+
+#[test]
 fn executions_are_traced() {
     let directory = tempfile::tempdir().expect("a directory");
     let (sqs, collector) = (Stub::start(), Stub::start());

@@ -20,14 +20,16 @@ struct Input {
 pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, Fault> {
     let Input { execution_arn, included_data } = read_input(input)?;
     let include_data = included_data.as_deref() != Some("METADATA_ONLY");
-    context
+    let turn = context.turn_to_describe().await;
+    let (answer, _turn) = context
         .blocking(move |context| {
             let execution = find(context, &execution_arn)?;
             let mut answer = description(&execution, include_data);
             show_redrive_status(context, &execution.row, &mut answer)?;
-            Ok(answer)
+            Ok((answer, turn))
         })
-        .await
+        .await?;
+    Ok(answer)
 }
 
 /// The execution `arn`: a Standard one, or an Express child of a Map Run. Blocks.

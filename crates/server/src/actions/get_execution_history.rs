@@ -1,5 +1,7 @@
 //! GetExecutionHistory, in pages that are bounded by number and by size.
 
+use std::ops::ControlFlow;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws::Fault;
@@ -10,9 +12,6 @@ use crate::limits::HISTORY_PAGE_BYTES_MAX;
 use crate::page::{self, Tokens};
 use crate::states::{StepFunctions, read_input, store_failure};
 use crate::{arns, fault, history};
-
-/// Events read from the store at a time, so that a page cut short by its size does not read a thousand large ones.
-const READ_EVENTS: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,7 +34,9 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
     let first = if reverse { 0 } else { 1 };
     let from_id = page::number(tokens.take(input.next_token.as_deref())?)?.unwrap_or(first);
     let size = page::size(input.max_results);
-    context
+    // A page may have to read far more than it answers.
+    let turn = context.turn_to_read().await;
+    let (answer, _turn) = context
         .blocking(move |context| {
             let read = Read { context, arn: &input.execution_arn, reverse };
             let (mut events, next) = read.page(from_id, size, include_data)?;
@@ -44,9 +45,11 @@ pub(super) async fn run(context: StepFunctions, input: Value) -> Result<Value, F
             if let Some(next) = next {
                 answer["nextToken"] = tokens.give(&next.to_be_bytes()).into();
             }
-            Ok(answer)
+            // With its turn: the work goes on when the client has gone.
+            Ok((answer, turn))
         })
-        .await
+        .await?;
+    Ok(answer)
 }
 
 struct Read<'a> {
@@ -63,27 +66,21 @@ impl Read<'_> {
         size: usize,
         include_data: bool,
     ) -> Result<(Vec<Value>, Option<u64>), Fault> {
-        let (mut events, mut bytes, mut from_id) = (Vec::new(), 0, from_id);
-        loop {
-            // One more than wanted tells whether there is another page.
-            let wanted = (size + 1 - events.len()).min(READ_EVENTS);
-            let read = self.events(from_id, wanted)?;
-            let last = read.len() < wanted;
-            for event in read {
-                if events.len() == size || bytes > HISTORY_PAGE_BYTES_MAX {
-                    return Ok((events, Some(event.id)));
-                }
-                if self.reverse && event.id == 1 {
-                    events.push(history::event(&event, include_data));
-                    return Ok((events, None));
-                }
-                from_id = if self.reverse { event.id - 1 } else { event.id + 1 };
-                bytes += size_of(&event, include_data);
-                events.push(history::event(&event, include_data));
+        let (mut events, mut bytes, mut next) = (Vec::new(), 0, None);
+        // One more than wanted tells whether there is another page.
+        let page = HistoryPage { from_id, reverse: self.reverse, limit: size + 1 };
+        let found = self.context.engine().visit_history(self.arn, page, &mut |event| {
+            if events.len() == size || bytes > HISTORY_PAGE_BYTES_MAX {
+                next = Some(event.id);
+                return ControlFlow::Break(());
             }
-            if last {
-                return Ok((events, None));
-            }
+            bytes += size_of(&event, include_data);
+            events.push(history::event(&event, include_data));
+            ControlFlow::Continue(())
+        });
+        match found.map_err(|error| store_failure(&error))? {
+            Some(()) => Ok((events, next)),
+            None => Err(fault::execution_does_not_exist(self.arn)),
         }
     }
 
@@ -98,12 +95,6 @@ impl Read<'_> {
             }
         }
         Ok(())
-    }
-
-    fn events(&self, from_id: u64, limit: usize) -> Result<Vec<HistoryEvent>, Fault> {
-        let page = HistoryPage { from_id, reverse: self.reverse, limit };
-        let found = self.context.engine().history(self.arn, page).map_err(|error| store_failure(&error))?;
-        found.ok_or_else(|| fault::execution_does_not_exist(self.arn))
     }
 }
 

@@ -11,7 +11,7 @@ use stepwell_aws::{Call, Fault, Reply, Service};
 use super::{add_headers, fault_response, json_bytes, response, set_request_id};
 use crate::app::Answer;
 use crate::serve::Secure;
-use crate::{crc32, fault};
+use crate::{crc32, fault, stopping};
 
 const JSON_1_0: &str = "application/x-amz-json-1.0";
 const JSON_1_1: &str = "application/x-amz-json-1.1";
@@ -67,7 +67,8 @@ pub(crate) async fn answer(
             let named = || input.get("traceHeader").is_none().then(|| header_text(head, TRACEPARENT))?;
             let trace_id = header_text(head, TRACE_ID).or_else(named);
             let call = Call { host, secure, trace_id, ..Call::new(split(target).1, input) };
-            service.call(call).await
+            let outcome = stopping::unless_out_of_time(service.call(call)).await;
+            outcome.unwrap_or_else(|| Err(fault::stopping()))
         }
         Err(fault) => Err(fault),
     };
