@@ -85,6 +85,8 @@ pub(crate) enum Message {
     UpdateMapRun(Box<UpdateMapRunRequest>),
     /// A Map Run asks for a child execution.
     StartChild { child: Box<ChildStart>, revision: Arc<MachineRevision> },
+    /// It may be known by now what became of this Express child before its Map Run was redriven.
+    StartUndecided { execution_arn: Arc<str> },
     /// The Map Run of this child execution is over.
     StopChild { execution_arn: Arc<str> },
     /// A child execution has ended; the command is for its parent.
@@ -430,6 +432,7 @@ impl Shard {
                 }
             }
             Message::StartChild { child, revision } => self.start_child(child, revision),
+            Message::StartUndecided { execution_arn } => self.start_undecided(&execution_arn),
             Message::StopChild { execution_arn } => self.stop_child(&execution_arn),
             Message::ChildEnded { parent_arn, command } => {
                 if let Some(key) = self.running(&parent_arn) {

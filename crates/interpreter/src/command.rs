@@ -8,6 +8,7 @@ use stepwell_asl::program::Resource;
 use crate::event::{Record, Stored, ThreadId};
 use crate::execution::{ExecutionInfo, ExecutionStatus};
 use crate::map_run::MapRunSettings;
+use crate::states::map_run::child_arn;
 
 /// Time and chance, the two things a decision cannot take from itself.
 #[derive(Debug, Clone, Copy)]
@@ -162,6 +163,18 @@ pub struct ChildStart {
     /// The number of the Map Run's redrive, from 1; 0 before the first. One that failed in an earlier one is to be
     /// redriven.
     pub redrive: u32,
+}
+
+impl ChildStart {
+    /// The ARNs that the executions of this item had before the last redrive of the Map Run, the latest first: each
+    /// redrive gives an Express child a new one. Not each of them was started.
+    pub fn earlier(&self) -> impl Iterator<Item = Arc<str>> {
+        let child_of = self.info.child_of.as_ref().filter(|_| self.info.kind.is_express());
+        child_of.into_iter().flat_map(|of| {
+            let arn = |redrive| child_arn(&of.map_run_arn, self.info.kind, of.index, redrive).0;
+            (0..self.redrive).rev().map(arn)
+        })
+    }
 }
 
 /// One attempt to be made.

@@ -261,3 +261,32 @@ fn a_synchronous_execution_never_touches_the_disk() {
     assert_eq!(ended.stop_ms - ended.info.start_ms, 40_000);
     assert_eq!((house.writer.queued(), disk.groups()), (0, groups));
 }
+
+/// The items that had succeeded when the Map Run failed, but were not heard any more, ran again when it was redriven.
+#[test]
+fn a_redriven_map_run_does_nothing_again_that_has_succeeded() {
+    let definition = r#"{"StartAt":"M","States":{"M":{"Type":"Map","ToleratedFailureCount":0,"End":true,"ItemProcessor":{
+        "ProcessorConfig":{"Mode":"DISTRIBUTED","ExecutionType":"STANDARD"},
+        "StartAt":"C","States":{"C":{"Type":"Choice","Choices":[{"Variable":"$","BooleanEquals":true,"Next":"F"}],
+        "Default":"S"},"S":{"Type":"Succeed"},"F":{"Type":"Fail","Error":"E"}}}}}}"#;
+    for kind in ["STANDARD", "EXPRESS"] {
+        let mut stage = Stage::of(&definition.replace("STANDARD", kind));
+        stage.start("[true,0,0,true,0,0,true,0,0,true]");
+        let arn = stage.machine.replace(":stateMachine:", ":execution:") + ":e";
+        for redrive in 0..4 {
+            for _ in 0..12 {
+                stage.round();
+                stage.write();
+            }
+            let House { runtime, engine, .. } = &stage.house;
+            assert_eq!(stage.status(), ExecutionStatus::Failed, "{kind} {redrive}");
+            let runs = engine.list_map_runs(&arn, 0, 1).expect("reads").expect("is there");
+            let described = engine.describe_map_run(&runs[0].map_run_arn, 1_000_000_000_000);
+            let counts = described.expect("reads").expect("is there").counts;
+            let (succeeded, failed) = (counts.succeeded.executions, counts.failed.executions);
+            assert_eq!((succeeded, failed, counts.pending.executions), (6, 4, 0), "{kind} {redrive}");
+            clients::redrive(runtime, engine, &stage.answers, arn.clone().into(), None, true);
+            stage.house.settle();
+        }
+    }
+}

@@ -182,6 +182,11 @@ impl Executions {
         batch.delete(&self.orphans, execution_arn.as_bytes());
     }
 
+    /// Whether this child execution is still to be stopped.
+    pub fn is_orphan(&self, execution_arn: &str) -> Result<bool, ReadError> {
+        Ok(self.orphans.get(execution_arn)?.is_some())
+    }
+
     /// The child executions that are still to be stopped.
     pub fn orphans(&self) -> impl Iterator<Item = Result<Arc<str>, ReadError>> + use<> {
         self.orphans.prefix(&[]).map(|pair| {

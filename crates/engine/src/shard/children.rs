@@ -137,6 +137,7 @@ impl Shard {
     pub(super) fn stop_child(&mut self, execution_arn: &str) {
         // Asked for before, by the same Map Run.
         self.deferred_children.remove(execution_arn);
+        self.forget_undecided(execution_arn);
         if let Some(key) = self.express_child(execution_arn).or_else(|| self.running(execution_arn)) {
             self.command(key, Command::Stop { error: None, cause: None });
         } else if !self.stop_express_child(execution_arn) {

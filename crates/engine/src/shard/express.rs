@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stepwell_asl::payload::Payload;
 use stepwell_integrations::Progress;
 use stepwell_interpreter::{
-    ChildStart, Command, Decision, Effect, EventDetails, Execution, ExecutionInfo, ExecutionKind, Record,
-    Stored, decide,
+    ChildStart, Command, Decision, Effect, EventDetails, Execution, ExecutionInfo, ExecutionKind,
+    ExecutionStatus, Record, Stored, decide,
 };
 use stepwell_store::{ExecutionKey, ExecutionRow, ExpressStart, Outcome, ReadError, Redrives, WriteBatch};
 use tokio::sync::oneshot;
@@ -92,6 +92,8 @@ pub(super) struct Expresses {
     children: HashMap<Arc<str>, ExecutionKey>,
     /// The sum of their [`Express::bytes`].
     bytes: usize,
+    /// Children, by ARN, of which it is still open what became of them before their Map Run was redriven.
+    undecided: HashMap<Arc<str>, (ChildStart, Arc<MachineRevision>)>,
 }
 
 impl Expresses {
@@ -101,11 +103,12 @@ impl Expresses {
     }
 
     /// What memory holds of them.
-    pub(super) fn held(&self) -> [(&'static str, usize); 3] {
+    pub(super) fn held(&self) -> [(&'static str, usize); 4] {
         [
             ("Express executions", self.live.len()),
             ("Express child executions", self.children.len()),
             ("bytes of Express executions", self.bytes),
+            ("Express child executions to be redriven", self.undecided.len()),
         ]
     }
 
@@ -158,6 +161,16 @@ enum Origin {
     },
     /// A Map Run.
     Child(Box<Child>),
+}
+
+/// What became of an item before its Map Run was redriven.
+enum Before {
+    /// It is to run.
+    Nothing,
+    /// This execution did it.
+    Success(ExecutionKey, Box<ExecutionRow>),
+    /// Its execution is still to be stopped, or may just have ended.
+    Undecided,
 }
 
 struct Child {
@@ -216,14 +229,31 @@ impl Shard {
         self.follow(key, decision, false);
     }
 
-    /// Starts an Express child of a Map Run, unless it runs; one that has ended tells its parent once more.
+    /// Starts an Express child of a Map Run, unless it runs; one that has ended, or had succeeded before the Map Run
+    /// was redriven, tells its parent once more.
     pub(super) fn start_express_child(&mut self, child: ChildStart, revision: Arc<MachineRevision>) {
-        let ChildStart { info, input, redrive } = child;
-        let arn = info.execution_arn.clone();
+        let arn = child.info.execution_arn.clone();
         if self.express.children.contains_key(&arn) || self.closing.contains_key(&arn) {
             return;
         }
-        let (key, row, is_stored) = match self.surroundings.executions.find(&arn) {
+        let found = self.surroundings.executions.find(&arn);
+        let before =
+            if matches!(found, Ok(None)) { self.before_redrive(&child) } else { Ok(Before::Nothing) };
+        match before {
+            Ok(Before::Nothing) => {}
+            Ok(Before::Success(key, row)) => return self.tell_parent_again(key, &row),
+            Ok(Before::Undecided) => {
+                self.express.undecided.insert(arn.clone(), (child, revision));
+                self.releases.push(Release::Message(Message::StartUndecided { execution_arn: arn }));
+                return;
+            }
+            Err(error) => {
+                tracing::error!(execution = %arn, %error, "cannot find out how a child execution ended");
+                return;
+            }
+        }
+        let ChildStart { info, input, redrive } = child;
+        let (key, row, is_stored) = match found {
             Ok(None) => {
                 let row = ExecutionRow {
                     info: Arc::new(ExecutionInfo { start_ms: self.now_ms, ..info }),
@@ -244,6 +274,34 @@ impl Shard {
             }
         };
         self.run_child(Child { key, row, is_stored }, revision, input);
+    }
+
+    /// What became of an item of a Map Run that was redriven: its execution may have succeeded when the Map Run had
+    /// failed already, and was then not heard.
+    fn before_redrive(&self, child: &ChildStart) -> Result<Before, ReadError> {
+        let executions = &self.surroundings.executions;
+        for arn in child.earlier() {
+            // In this order: the end is on the disk before the note goes.
+            if executions.is_orphan(&arn)? {
+                return Ok(Before::Undecided);
+            }
+            if let Some((key, row)) = executions.find(&arn)? {
+                let has_succeeded = row.status() == ExecutionStatus::Succeeded;
+                return Ok(if has_succeeded { Before::Success(key, row.into()) } else { Before::Nothing });
+            }
+        }
+        Ok(Before::Nothing)
+    }
+
+    pub(super) fn start_undecided(&mut self, execution_arn: &str) {
+        if let Some((child, revision)) = self.express.undecided.remove(execution_arn) {
+            self.start_express_child(child, revision);
+        }
+    }
+
+    /// The Map Run of this child is over once more.
+    pub(super) fn forget_undecided(&mut self, execution_arn: &str) {
+        self.express.undecided.remove(execution_arn);
     }
 
     fn run_child(&mut self, child: Child, revision: Arc<MachineRevision>, input: Payload) {

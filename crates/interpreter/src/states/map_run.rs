@@ -149,17 +149,18 @@ pub(crate) fn again(deciding: &Deciding<'_>, thread: ThreadId, state: &State, ma
 /// Stops for all children of `execution` that run.
 pub(crate) fn stops_of(execution: &Execution) -> Vec<Effect> {
     let runs = execution.threads.values().filter_map(|thread| thread.map_run());
-    runs.flat_map(|run| stops(&execution.info, run)).collect()
+    runs.flat_map(stops).collect()
 }
 
 /// Stops for the children of the Map Run that `thread` visits, if it visits one.
 pub(super) fn stops_in(execution: &Execution, thread: ThreadId) -> Vec<Effect> {
     let run = execution.threads.get(&thread).and_then(|thread| thread.map_run());
-    run.map(|run| stops(&execution.info, run).collect()).unwrap_or_default()
+    run.map(|run| stops(run).collect()).unwrap_or_default()
 }
 
-fn stops(info: &ExecutionInfo, run: &MapRun) -> impl Iterator<Item = Effect> {
-    let arns = run.running.iter().map(|index| child_arn(info, run, *index));
+fn stops(run: &MapRun) -> impl Iterator<Item = Effect> {
+    let arns =
+        run.running.iter().map(|index| child_arn(&run.map_run_arn, run.kind, *index, run.incarnation()));
     arns.map(|(execution_arn, _)| Effect::StopChild { execution_arn }).collect::<Vec<_>>().into_iter()
 }
 
@@ -298,7 +299,7 @@ fn child(
     index: u32,
     input: ChildInput,
 ) -> ChildStart {
-    let (execution_arn, name) = child_arn(info, run, index);
+    let (execution_arn, name) = child_arn(&run.map_run_arn, run.kind, index, run.incarnation());
     let labelled = run.map_run_arn.rsplit_once(':').map_or(&*run.map_run_arn, |(arn, _)| arn);
     let machine = labelled.rsplit_once(":mapRun:").map_or(labelled, |(_, machine)| machine);
     let info = ExecutionInfo {
@@ -322,10 +323,14 @@ fn child(
 }
 
 /// ARN and name of a child: the same for the same child, so that starting it once more is known to be that.
-fn child_arn(info: &ExecutionInfo, run: &MapRun, index: u32) -> (Arc<str>, Arc<str>) {
-    let map_run_arn = &*run.map_run_arn;
+pub(crate) fn child_arn(
+    map_run_arn: &str,
+    kind: ExecutionKind,
+    index: u32,
+    incarnation: u32,
+) -> (Arc<str>, Arc<str>) {
     // Nothing for the first, which has always been named so.
-    let incarnation = Some(run.incarnation()).filter(|n| *n > 0);
+    let incarnation = Some(incarnation).filter(|n| *n > 0);
     let hash = |seed: u64| {
         let bytes = map_run_arn.bytes().chain(index.to_be_bytes());
         let bytes = bytes.chain(incarnation.into_iter().flat_map(u32::to_be_bytes));
@@ -333,8 +338,7 @@ fn child_arn(info: &ExecutionInfo, run: &MapRun, index: u32) -> (Arc<str>, Arc<s
     };
     let name = uuid((hash(0xcbf2_9ce4_8422_2325), hash(0x6c62_272e_07bb_0142)));
     let labelled = map_run_arn.rsplit_once(':').map_or(map_run_arn, |(arn, _)| arn);
-    debug_assert_ne!(*info.execution_arn, *map_run_arn);
-    let arn = match run.kind {
+    let arn = match kind {
         ExecutionKind::Standard => format!("{}:{name}", labelled.replacen(":mapRun:", ":execution:", 1)),
         ExecutionKind::Express | ExecutionKind::SyncExpress => {
             let id = uuid((hash(0x9e37_79b9_7f4a_7c15), hash(0xd1b5_4a32_d192_ed03)));
