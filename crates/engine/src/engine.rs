@@ -8,13 +8,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use stepwell_asl::payload::Payload;
-use stepwell_asl::program::Resource;
 use stepwell_aws::Account;
 use stepwell_figures::{Counter, Gauge};
-use stepwell_integrations::{Host, HttpTrace, Progress, TaskOutcome, TaskRequest, TaskRunner};
+use stepwell_integrations::{Host, Progress, TaskOutcome, TaskRequest, TaskRunner};
 use stepwell_interpreter::{
-    ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, MapRunSettings, Record, TaskReply,
-    TaskToken, limits,
+    ExecutionInfo, ExecutionKind, HistoryEvent, MapRunSettings, Record, TaskReply, TaskToken, limits,
 };
 use stepwell_store::{
     CommitError, ExecutionKey, ExecutionRow, Executions, ExpressStarts, HistoryPage, ListCursor, Listed,
@@ -28,6 +26,11 @@ use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
 use crate::figures::{EngineFigures, ShardFigures};
 use crate::machines::{MachineRevision, Machines};
+use crate::recovery::{recover, recover_express};
+use crate::requests::{
+    ExecutionDescription, RedriveExecutionError, StartExecution, StartExecutionError, StartedExecution,
+    StopExecutionError, SyncExecution, TaskCall, TaskCallFailed, TaskTokenError, UpdateMapRunError,
+};
 use crate::retention::Retention;
 use crate::shard::{
     ExpressIds, ExpressKeys, Message, RedriveRequest, Shard, StartRequest, StopRequest, Surroundings,
@@ -62,217 +65,6 @@ pub enum EngineStartError {
     /// No thread could be made.
     #[error("cannot start a shard: {0}")]
     Thread(#[source] std::io::Error),
-}
-
-/// A StartExecution request, checked: the name is a legal one, the input within its limit.
-#[derive(Debug)]
-pub struct StartExecution {
-    /// What to run.
-    pub revision: Arc<MachineRevision>,
-    /// The name; a UUID where the caller gives none.
-    pub name: Option<String>,
-    /// Any JSON document.
-    pub input: Payload,
-    /// `traceHeader`.
-    pub trace_header: Option<String>,
-    /// The version whose revision it is, where the caller started one.
-    pub state_machine_version_arn: Option<Arc<str>>,
-    /// The alias that led to that version, where the caller started one.
-    pub state_machine_alias_arn: Option<Arc<str>>,
-}
-
-/// Answer of StartExecution.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StartedExecution {
-    /// Its ARN.
-    pub execution_arn: Arc<str>,
-    /// Milliseconds since 1970.
-    pub start_ms: i64,
-}
-
-/// An execution that StartSyncExecution has run to its end.
-#[derive(Debug, Clone)]
-pub struct SyncExecution {
-    /// What was fixed at its start.
-    pub info: Arc<ExecutionInfo>,
-    /// Not `RUNNING`.
-    pub status: ExecutionStatus,
-    /// Milliseconds since 1970.
-    pub stop_ms: i64,
-    /// As it was given.
-    pub input: Payload,
-    /// With `SUCCEEDED`.
-    pub output: Option<Payload>,
-    /// Where there is one.
-    pub error: Option<Arc<str>>,
-    /// Where there is one.
-    pub cause: Option<Arc<str>>,
-}
-
-/// Why an execution was not started.
-#[derive(Debug, thiserror::Error)]
-pub enum StartExecutionError {
-    /// The name is taken by a closed execution, or by a running one with another input.
-    #[error("Execution Already Exists: '{execution_arn}'")]
-    AlreadyExists {
-        /// Whose name it is.
-        execution_arn: Arc<str>,
-    },
-    /// The input is over the limit.
-    #[error("the input has more than {} bytes", limits::PAYLOAD_BYTES_MAX)]
-    InputTooLarge,
-    /// Too many requests wait already.
-    #[error("Rate exceeded")]
-    Throttled,
-    /// It could not be made durable.
-    #[error(transparent)]
-    Commit(CommitError),
-    /// Whether the name is taken could not be found out.
-    #[error("{reason}")]
-    Read {
-        /// What went wrong.
-        reason: String,
-    },
-    /// The engine is stopping.
-    #[error("the engine is stopping")]
-    Stopping,
-}
-
-/// Why an execution was not stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum StopExecutionError {
-    /// There is none with this ARN.
-    #[error("Execution Does Not Exist: '{execution_arn}'")]
-    DoesNotExist {
-        /// The ARN.
-        execution_arn: Arc<str>,
-    },
-    /// Too many requests wait already.
-    #[error("Rate exceeded")]
-    Throttled,
-    /// It could not be made durable.
-    #[error(transparent)]
-    Commit(CommitError),
-    /// It could not be read.
-    #[error("{reason}")]
-    Read {
-        /// What went wrong.
-        reason: String,
-    },
-    /// The engine is stopping.
-    #[error("the engine is stopping")]
-    Stopping,
-}
-
-/// Why an execution was not redriven.
-#[derive(Debug, thiserror::Error)]
-pub enum RedriveExecutionError {
-    /// There is none with this ARN.
-    #[error("Execution Does Not Exist: '{execution_arn}'")]
-    DoesNotExist {
-        /// The ARN.
-        execution_arn: Arc<str>,
-    },
-    /// It is not one that can be.
-    #[error("{reason}")]
-    NotRedrivable {
-        /// `redriveStatusReason`
-        reason: &'static str,
-    },
-    /// Too many requests wait already.
-    #[error("Rate exceeded")]
-    Throttled,
-    /// It could not be made durable.
-    #[error(transparent)]
-    Commit(CommitError),
-    /// It could not be read.
-    #[error("{reason}")]
-    Read {
-        /// What went wrong.
-        reason: String,
-    },
-    /// The engine is stopping.
-    #[error("the engine is stopping")]
-    Stopping,
-}
-
-/// Why a Map Run was not updated.
-#[derive(Debug, thiserror::Error)]
-pub enum UpdateMapRunError {
-    /// There is none with this ARN.
-    #[error("there is no such Map Run")]
-    DoesNotExist,
-    /// It is over.
-    #[error("the Map Run is over")]
-    Completed,
-    /// Too many requests wait already.
-    #[error("Rate exceeded")]
-    Throttled,
-    /// It could not be made durable.
-    #[error(transparent)]
-    Commit(CommitError),
-    /// It could not be read.
-    #[error(transparent)]
-    Read(ReadError),
-    /// The engine is stopping.
-    #[error("the engine is stopping")]
-    Stopping,
-}
-
-/// Why a task token was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum TaskTokenError {
-    /// The text is none of ours.
-    #[error("Invalid Token: 'Invalid token'")]
-    Invalid,
-    /// There is no such task.
-    #[error("Task Does Not Exist: 'Provided task does not exist anymore'")]
-    DoesNotExist,
-    /// The task is over: it has ended, timed out, or its execution has closed.
-    #[error("Task Timed Out: 'Provided task does not exist anymore'")]
-    TimedOut,
-    /// Too many requests wait already.
-    #[error("Rate exceeded")]
-    Throttled,
-    /// It could not be made durable.
-    #[error(transparent)]
-    Commit(CommitError),
-    /// The engine is stopping.
-    #[error("the engine is stopping")]
-    Stopping,
-}
-
-/// What DescribeExecution tells.
-#[derive(Debug, Clone)]
-pub struct ExecutionDescription {
-    /// All but the payloads.
-    pub row: ExecutionRow,
-    /// As it was given.
-    pub input: Payload,
-    /// With `SUCCEEDED`.
-    pub output: Option<Payload>,
-}
-
-/// A call of a task that belongs to no execution, as TestState makes it.
-#[derive(Debug, Clone)]
-pub struct TaskCall {
-    /// What to call.
-    pub resource: Resource,
-    /// With what.
-    pub parameters: Payload,
-    /// The role that the call runs under.
-    pub role_arn: String,
-    /// Who looks at what an HTTP task sends and gets.
-    pub http_trace: Option<Arc<HttpTrace>>,
-}
-
-/// How a [`TaskCall`] failed, as `Retry` and `Catch` would see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskCallFailed {
-    /// The error's name.
-    pub error: Option<String>,
-    /// Its explanation.
-    pub cause: Option<String>,
 }
 
 /// Is told of executions that have ended.
@@ -859,7 +651,7 @@ pub(crate) fn shard_index(execution_arn: &str, shards: usize) -> usize {
     index_of(arn_hash(execution_arn), shards)
 }
 
-fn index_of(arn_hash: u64, shards: usize) -> usize {
+pub(crate) fn index_of(arn_hash: u64, shards: usize) -> usize {
     // The remainder is below the number of shards.
     #[allow(clippy::cast_possible_truncation)]
     let index = (arn_hash % shards as u64) as usize;
@@ -871,73 +663,4 @@ pub(crate) fn arn_hash(execution_arn: &str) -> u64 {
     execution_arn
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-fn recover(
-    executions: &Executions,
-    shards: &mut [(Shard, mpsc::Receiver<Message>)],
-) -> Result<(), ReadError> {
-    let (mut recovered, mut parked_count) = (0u64, 0u64);
-    let count = shards.len();
-    for entry in executions.running() {
-        // What cannot be understood costs only the execution it belongs to; a disk that cannot be read costs all.
-        let (key, parked) = match entry {
-            Err(error @ ReadError::Corrupt { .. }) => {
-                tracing::error!(%error, "cannot go on with an execution");
-                continue;
-            }
-            entry => entry?,
-        };
-        if let Some(parked) = parked {
-            shards[index_of(parked.arn_hash, count)].0.recover_parked(key, parked.due_ms);
-            parked_count += 1;
-            continue;
-        }
-        let row = match executions.row(key) {
-            Ok(Some(row)) => row,
-            Ok(None) => continue,
-            Err(error @ ReadError::Corrupt { .. }) => {
-                tracing::error!(execution = key.0, %error, "cannot go on with an execution");
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let shard = &mut shards[shard_index(&row.info.execution_arn, count)].0;
-        if row.info.kind.is_express() {
-            shard.recover_express_child(key);
-            continue;
-        }
-        match shard.recover(key) {
-            Ok(()) => recovered += 1,
-            Err(error) => {
-                tracing::error!(execution = %row.info.execution_arn, %error, "cannot go on with an execution");
-            }
-        }
-    }
-    for arn in executions.orphans() {
-        let arn = arn?;
-        shards[shard_index(&arn, count)].0.recover_orphan(arn);
-    }
-    if recovered + parked_count > 0 {
-        tracing::info!(executions = recovered, waiting = parked_count, "running executions go on");
-    }
-    Ok(())
-}
-
-/// Lets the asynchronous Express executions that have not ended run again.
-fn recover_express(
-    starts: &ExpressStarts,
-    shards: &mut [(Shard, mpsc::Receiver<Message>)],
-) -> Result<(), ReadError> {
-    let count = shards.len();
-    for start in starts.all() {
-        match start {
-            Ok(start) => shards[shard_index(&start.info.execution_arn, count)].0.recover_express(start),
-            Err(error @ ReadError::Corrupt { .. }) => {
-                tracing::error!(%error, "cannot run an Express execution again");
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -15,21 +15,23 @@ mod engine;
 mod figures;
 pub mod machines;
 mod map_runs;
+mod recovery;
 mod redrive;
+mod requests;
 mod retention;
 mod shard;
 #[doc(hidden)]
 pub mod simulation;
 
 pub use clock::{Clock, SystemClock};
-pub use engine::{
-    EndWatch, Engine, EngineOptions, EngineStartError, ExecutionDescription, RETENTION,
-    RedriveExecutionError, StartExecution, StartExecutionError, StartedExecution, StopExecutionError,
-    SyncExecution, TaskCall, TaskCallFailed, TaskTokenError, UpdateMapRunError,
-};
+pub use engine::{EndWatch, Engine, EngineOptions, EngineStartError, RETENTION};
 pub use figures::{EngineFigures, ShardSnapshot, TASK_KINDS, TASK_OUTCOMES, TaskSnapshot};
 pub use map_runs::{ChildStatus, ChildrenCounts, MapRunDescription};
 pub use redrive::not_redrivable_reason;
+pub use requests::{
+    ExecutionDescription, RedriveExecutionError, StartExecution, StartExecutionError, StartedExecution,
+    StopExecutionError, SyncExecution, TaskCall, TaskCallFailed, TaskTokenError, UpdateMapRunError,
+};
 pub use stepwell_integrations::{HttpExchange, HttpTrace};
 pub use stepwell_interpreter::{
     EventDetails, ExecutionStatus, HistoryEvent, MapRunSettings, MapRunState, MapRunStatus,

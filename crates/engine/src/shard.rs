@@ -30,12 +30,13 @@ use tokio::sync::oneshot;
 use crate::activities::{Activities, ActivityTask, Offer};
 use crate::clock::Clock;
 use crate::dispatch::{AttemptKey, Dispatcher};
-use crate::engine::{
-    EndWatch, RedriveExecutionError, StartExecutionError, StartedExecution, StopExecutionError,
-    TaskTokenError, UpdateMapRunError, shard_index,
-};
+use crate::engine::{EndWatch, shard_index};
 use crate::figures::ShardFigures;
 use crate::machines::{MachineRevision, Machines};
+use crate::requests::{
+    RedriveExecutionError, StartExecutionError, StartedExecution, StopExecutionError, TaskTokenError,
+    UpdateMapRunError,
+};
 use crate::retention::Removal;
 
 pub(crate) use express::{ExpressIds, ExpressKeys, SyncRequest, is_express};

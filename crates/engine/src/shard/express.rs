@@ -21,8 +21,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{Message, Release, Shard, StartRequest, outcome, perform};
-use crate::engine::{StartExecutionError, StartedExecution, SyncExecution};
 use crate::machines::MachineRevision;
+use crate::requests::{StartExecutionError, StartedExecution, SyncExecution};
 
 /// The bit that the keys of Express executions have and no execution in the store does.
 const EXPRESS_KEY: u64 = 1 << 63;

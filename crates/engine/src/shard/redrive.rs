@@ -7,8 +7,8 @@ use stepwell_interpreter::{Command, MapRunStatus, decide};
 use stepwell_store::{ExecutionKey, ExecutionRow, ReadError, Redrives};
 
 use super::{Message, RedriveRequest, Release, Shard, UpdateMapRunRequest, outcome};
-use crate::engine::{RedriveExecutionError, UpdateMapRunError};
 use crate::redrive::{CLIENT_TOKEN_VALIDITY_MS, CLIENT_TOKENS_MAX, HISTORY_FULL, not_redrivable_reason};
+use crate::requests::{RedriveExecutionError, UpdateMapRunError};
 
 impl Shard {
     pub(super) fn redrive(&mut self, request: Box<RedriveRequest>) {
